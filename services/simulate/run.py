@@ -110,15 +110,15 @@ class Outcome:
 @dataclass(frozen=True, slots=True)
 class HandedOver:
     """Complaints that went to a prosecutor: of each, the hours from its registration, by the records; and how those stand that
-    began at a mobile unit."""
+    began at a mobile unit. None where the network has no such unit."""
 
     hours: Sequence[float]
-    begun_at_units: Mapping[str, int]
+    begun_at_units: Mapping[str, int] | None
 
     @property
     def is_right(self) -> bool:
-        """Whether each that began at a unit was handed over in time; of the others the programme's own figure says it."""
-        return set(self.begun_at_units) <= {"in_time"}
+        """Whether some began at a unit, and each was handed over in time; of the others the programme's own figure says it."""
+        return self.begun_at_units is None or set(self.begun_at_units) == {"in_time"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,7 +311,8 @@ class _Replay:
             hours = counted.hours(Duration.HAND_OVER_TIME)
         except NotHeld:
             return None
-        return HandedOver(hours, await self.units.handed_over()) if hours else None
+        begun = await self.units.handed_over() if self.town.ground.units else None
+        return HandedOver(hours, begun) if hours or begun is not None else None
 
     async def _look_at(self, agency: str) -> Overseen:
         """Once everybody's figures of the last quarter are due, an oversight body has been told them; and what it holds is read."""
@@ -382,11 +383,15 @@ MET = {True: ", as expected", False: ", NOT AS EXPECTED", None: ""}
 
 def _handed_over(one: HandedOver) -> str:
     begun = one.begun_at_units
-    told = f"{len(one.hours):,} complaints were handed over, the last of them {max(one.hours):.1f} h after it was registered"
+    told = f"{len(one.hours):,} complaints were handed over"
+    if one.hours:
+        told += f", the last of them {max(one.hours):.1f} h after it was registered"
     if begun:
         late = {stands: many for stands, many in begun.items() if stands != "in_time"}
         how = f"NOT ALL OF THEM IN TIME: {late}" if late else "all in time"
         told += f"; {sum(begun.values())} began at a mobile unit, {how}"
+    elif begun is not None:
+        told += "; NONE BEGAN AT A MOBILE UNIT"
     return f"{told}."
 
 
@@ -427,11 +432,17 @@ def as_data(outcomes: list[Outcome]) -> dict[str, Any]:
         "programmes": [
             measured.as_data(one.programme, one.lines)
             | ({"unmanned": measured.as_data(one.programme, one.unmanned.lines)["indicators"]} if one.unmanned is not None else {})
+            | ({"handed_over": _to_prosecutors(one.handed_over)} if one.handed_over is not None else {})
             | ({"tours": [_tour(tour) for tour in one.tours]} if one.tours else {})
             | ({"overseen": [_held(held) for held in one.overseen]} if one.overseen else {})
             for one in outcomes
         ]
     }
+
+
+def _to_prosecutors(one: HandedOver) -> dict[str, Any]:
+    latest = max(one.hours, default=None)
+    return {"complaints": len(one.hours), "latest_h": latest, "begun_at_units": one.begun_at_units, "met": one.is_right}
 
 
 def _tour(one: Returned) -> dict[str, Any]:

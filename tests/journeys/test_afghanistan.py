@@ -4,11 +4,13 @@ profile makes, over a real Kafka; the rehearsal of the seizure beside it, where 
 | story | test |
 |---|---|
 | acceptance: Herat, Dari, emergency mobile, the hospital only; codes and phones left to right | `test_herat_...` |
+| with her yes a shelter takes her, and nobody else learns it | `test_a_shelter_takes_her_...` |
 | said on every page; not on a network with real people | `test_it_is_said...`, `test_it_starts_on_no_network...` |
 | a unit without what is required gets no calls, and says what is missing | `test_a_site_that_lacks_something_...` |
 | a "family dispute" with violence is violence, and nobody mediates | `test_a_family_dispute_with_violence_is_violence` |
 | whoever complains is entered as accused nowhere; no moral offence; no address | `test_nobody_is_entered_as_accused...` |
 | days of the Solar Hijri calendar, shown and typed | `test_days_are_shown_and_typed_in_the_programmes_calendar` |
+| a province with few reports is hidden, and another number for its sake | `test_a_province_with_few_...` |
 | the seizure plan, rehearsed | `test_after_a_seizure_...` |
 | the whole scenario to its end, with a hospital on paper and with feedback refused (long tier) | `test_herat_...` |
 | a party on paper; feedback refused | `test_a_hospital_on_paper...`, `test_she_refuses_feedback...` |
@@ -18,7 +20,8 @@ Days and months against a table of conversions: `tests/unit/test_calendars.py`.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -28,37 +31,53 @@ from zoneinfo import ZoneInfo
 import pytest
 import pytest_asyncio
 from agencies import SECRET, Desk, Refused, TestAgency, World
-from programme_town import ProgrammeTown, programme_town
+from overseen import later
+from programme_town import ProgrammeTown, WallClock, programme_town
+from records import ends, events_in, records_below
+from reported import report
 from schema import sqlite_at_head
+from servers import kafka_of
 from signing_in import settled_account, sign_in
 from sqlalchemy import select
 from sqlmodel import col
 from visitor import Visitor
 
 from services.escrow import HOLDERS, deposit, read_held, shred
+from services.keys import KeyFolder, load_keyring, make_new
 from services.kinds import parts_of
 from services.runtime import here_of
 from services.settings import Settings
+from services.simulate.overseen import ids_in, tables_of
 from shared.casework.accounts.commands import find_account
 from shared.casework.accounts.tables import Duty
 from shared.casework.cases.tables import Case, Incident
+from shared.casework.directory.network import Network
 from shared.casework.directory.of_programme import network_of
+from shared.casework.figures.commands import tables_of as released
+from shared.casework.figures.domain import HIDDEN, TOTAL, key
+from shared.casework.figures.suppression import WIDTH_MIN
+from shared.casework.figures.tables import FigureRelease
 from shared.casework.here import Here
 from shared.casework.holds.commands import PlaceHold, place_hold
-from shared.contracts.casework.codes import AgencyKind, Role
+from shared.contracts.casework.codes import AgeBand, AgencyKind, IncidentType, Role, Sex
+from shared.contracts.wire.envelope import Unopenable
+from shared.exchange.access import provision
+from shared.exchange.keyring import KeyAway
+from shared.exchange.seal import KeyedSeal
 from shared.exchange.tables import InboxRow
 from shared.kit.calendars import written_solar
-from shared.kit.clock import ManualClock
 from shared.kit.db import Database
 from shared.kit.errors import RefnetError
 from shared.kit.ids import new_id
 from shared.kit.keystore import HELD_S, Keystore
+from shared.kit.local.cache import default_cache
+from shared.kit.local.kafka import KafkaNode
 from shared.kit.local.postgres_databases import PostgresDatabases
 from shared.programmes.profile import load_programme
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]  # the first one starts the broker
 
-HERAT, HOSPITAL, OFFICE = "herat_fru", "herat_hospital", "women_affairs_office_1"
+HERAT, HOSPITAL, SHELTER = "herat_fru", "herat_hospital", "shelter_house_1"
 PAPER_HOSPITAL, HUB = "hospital_2", "hospital_3"
 SITE = ["separate_entrance", "interview_room", "emergency_mobile"]
 HISTORY = "History, for simulation only"
@@ -122,6 +141,17 @@ async def all_of(desk: Desk) -> str:
     return json.dumps([(await desk.get(f"/{what}?limit=200"))["items"] for what in ("cases", "referrals", "alarms")])
 
 
+async def found_at(town: ProgrammeTown, agency: str, words: list[str]) -> set[str]:
+    """Those of some words, ids among them, that stand anywhere in what an agency holds, opened."""
+    whole = repr(await tables_of(town[agency].database))
+    ids = ids_in(whole)
+    return {word for word in words if word in whole or word.replace("-", "") in ids}
+
+
+def left_to_right(number: str) -> str:
+    return f'<bdi class="app-code" dir="ltr">{number}</bdi>'
+
+
 @pytest.mark.parametrize(
     ("hospital", "works_at", "tells_back"),
     [
@@ -135,8 +165,8 @@ async def test_herat_takes_her_call_and_the_hospital_alone_learns_a_code_and_how
 ) -> None:
     desk, doctor = await on_duty(town, HERAT), await town.at_work("health", works_at)
     await desk.post("/hotline/desk", {"assets": SITE, "has_female_staff": True, "languages": ["fa-AF"]})
-    worker = await town.whole("social_welfare")
-    before = await all_of(worker)
+    others = [await town.whole(agency) for agency in ("social_welfare", "shelter")]
+    before = [await all_of(one) for one in others]
     call = await desk.post("/calls", {**CALL, "district": "herat"})
     assert (call["desk"], call["step"]) == (HERAT, "fits")
     assert "000 100" not in json.dumps(call)  # no caller's number is kept
@@ -145,6 +175,9 @@ async def test_herat_takes_her_call_and_the_hospital_alone_learns_a_code_and_how
     await agrees(desk, case["id"], "health", "fb")  # the request itself, and nothing beside it but whether they may tell back
     sent = await sends(desk, (case["id"], incident["id"]), hospital)
     there = await town.stands(doctor, sent, "issued")
+    assert (there["content"]["urgency"], there["services"], len(there["content"]["pairwise_code"]) > 0) == (
+        "acute", ["injury_care"], True,
+    )  # fmt: skip
     said = {name for name, value in there["content"].items() if value not in (None, [], {}, False)}
     assert said <= {
         "circle", "pairwise_code", "from_facility", "to_facility", "services", "urgency", "respond_by", "basis",
@@ -163,7 +196,11 @@ async def test_herat_takes_her_call_and_the_hospital_alone_learns_a_code_and_how
     await town.settle()
     mine = await desk.get(f"/referrals/{sent['id']}")
     assert (mine["arrived_at"] is not None, mine["outcome_code"] is not None) == (tells_back, tells_back)
-    assert await all_of(worker) == before  # the ministry's office sees nothing, from the first to the last
+    known = [case["id"], incident["id"], sent["id"], there["content"]["pairwise_code"], case["number"]]
+    assert await found_at(town, "health", known) == {sent["id"], there["content"]["pairwise_code"]}  # it can be found
+    for nobody in ("social_welfare", "shelter"):  # the ministry and the shelters see nothing, from the first to the last
+        assert await found_at(town, nobody, [*known, there["case_id"]]) == set(), nobody
+    assert [await all_of(one) for one in others] == before
     pages = await at_pages(town, "police", HERAT, Role.OFFICER, town.name())
     for language, hide in (("fa_AF", "پنهان"), ("ps", "پټ")):  # Dari, then Pashto
         await pages.send((await pages.open("/me")).form("/me/language"), button=("language", language))
@@ -173,7 +210,26 @@ async def test_herat_takes_her_call_and_the_hospital_alone_learns_a_code_and_how
             True,
             True,
         )
-        assert '<bdi class="app-code" dir="ltr">' in page.text  # codes and telephones keep their own order
+        assert left_to_right(case["number"]) in page.text
+        assert left_to_right("000 200 003") in (await pages.open("/directory")).text  # a telephone keeps its order as a code does
+
+
+async def test_a_shelter_takes_her_with_her_yes_and_nobody_else_learns_it(town: ProgrammeTown) -> None:
+    desk, warden = await town.at_work("police", HERAT), await town.at_work("shelter", SHELTER)
+    case = await came(desk)
+    body = {"case_id": case[0], "to_agency": "shelter", "to_facility": SHELTER, "services": ["shelter"], "urgency": "urgent"}
+    assert (await refused(desk.post("/referrals", body)))[0] == 422  # nothing goes without her yes
+    await agrees(desk, case[0], "shelter", "fb")
+    sent = await desk.post("/referrals", body)
+    there = await town.stands(warden, sent, "issued")
+    for act, more in (("accept", {}), ("arrive", {"feedback": True}), ("start", {}), ("close", {"outcome_code": "served"})):
+        await warden.post(f"/referrals/{sent['id']}/{act}", more)
+    assert (await town.stands(desk, sent, "closed"))["outcome_code"] == "served"
+    await town.settle()
+    known = [case[0], sent["id"], there["case_id"], there["content"]["pairwise_code"]]
+    assert sent["id"] in await found_at(town, "shelter", known)
+    for nobody in ("health", "social_welfare"):
+        assert await found_at(town, nobody, known) == set(), nobody
 
 
 async def test_it_is_said_on_every_page(town: ProgrammeTown) -> None:
@@ -231,7 +287,16 @@ async def test_a_site_that_lacks_something_gets_no_calls_and_its_page_says_what(
 
 
 async def test_a_family_dispute_with_violence_is_violence(town: ProgrammeTown) -> None:
-    desk = await town.at_work("police", HERAT)
+    desk, pages = await town.at_work("police", HERAT), await at_pages(town, "police", HERAT, Role.OFFICER, town.name())
+    for context, is_proposed in (("family_dispute", True), ("domestic_violence", False)):
+        case = await came(desk, contexts=[context])
+        for to in ("health", "social_welfare", "shelter"):
+            await agrees(desk, case[0], to)
+        page = await pages.open(f"/cases/{case[0]}/refer")  # page 3: which care, and where?
+        offered = page.form(f"/cases/{case[0]}/refer").choices
+        assert ("The programme proposes: Legal aid, A safe place to stay." in page.words) is is_proposed
+        assert ("legal_aid" in offered["also_social_welfare"]) is is_proposed
+        assert "shelter" in offered["also_shelter"]
     case = await came(desk, contexts=["family_dispute"])
     (incident,) = (await desk.get(f"/cases/{case[0]}/incidents"))["items"]
     assert (incident["incident_type"], incident["contexts"]) == ("physical_assault", ["family_dispute"])
@@ -318,29 +383,94 @@ async def test_she_refuses_feedback_and_nobody_learns_where_she_went(town: Progr
     assert (mine["arrived_at"], mine["ended_at"], mine["outcome_code"]) == (None, None, None)
 
 
-async def test_after_a_seizure_nothing_opens_at_the_station_and_what_others_hold_stands(tmp_path: Path) -> None:
-    """`refnet shred`, as it is rehearsed: before the station is entered its keys are destroyed, held cases' too; what is then read
-    of its database is nothing, by its own program as by whoever has its files. The court's escrow and the hospital's copy stand."""
-    programme, clock = load_programme("af-fru"), ManualClock()
-    network = network_of(programme, "test", (AgencyKind.POLICE, AgencyKind.HEALTH, AgencyKind.SOCIAL_WELFARE))
-    stations = {id_: Settings.model_validate({"REFNET_HOME": str(tmp_path / id_)}) for id_ in network.agencies}
-    agencies, files, seconds = {}, {}, [0.0]
-    for id_, settings in stations.items():
+async def test_a_province_with_few_reports_is_hidden_and_another_number_with_it(tmp_path: Path) -> None:
+    """Figures are divided by unit: what is not told of a unit is not told of its province either."""
+    programme = load_programme("af-fru")
+    network = network_of(programme, "test", (AgencyKind.POLICE, AgencyKind.HEALTH))
+    url = await asyncio.to_thread(sqlite_at_head, tmp_path / "police.db", "police")
+    world = await World.make({"police": url}, programme, network)
+    try:
+        came_to = {HERAT: 3, "fru_2": 14, "fru_8": 22}  # of three provinces
+        units = [unit for unit, many in came_to.items() for _ in range(many)]
+        hurt = IncidentType.PHYSICAL_ASSAULT
+        await report(world["police"], [(hurt, AgeBand.A25_49, Sex.FEMALE, unit) for unit in units])
+        await later(world, "2026-04-15")
+        head = await at_pages(world, "police", None, Role.SUPERVISOR, "head")
+        page = await head.open("/figures?period=2026-Q1")
+        page = await head.send(page.form("/figures/2026-Q1/release"))
+        assert HIDDEN in page.words
+        async with world["police"].database.read() as tx:
+            release = (await tx.session.execute(select(FigureRelease))).scalar_one()
+        shown = released(release.shown)["reports"].values or {}
+        told = {unit: shown[key(("place", unit))] for unit in network.agencies["police"].facilities}
+        assert shown[TOTAL] == len(units)
+        assert {unit for unit, many in told.items() if many is None} == {HERAT, "fru_2"}  # the small one, and one for its sake
+        assert told["fru_8"] == 22
+        left = len(units) - sum(many or 0 for many in told.values())
+        assert left >= WIDTH_MIN  # Herat may have anything up to it: none of its other units tells more
+    finally:
+        await world.close()
+
+
+def seal_from(settings: Settings, agency: str, network: Network) -> KeyedSeal:
+    """What signs and opens, as it lies in an agency's home now."""
+    return KeyedSeal(load_keyring(settings.home, agency, dict.fromkeys(network.agencies)))
+
+
+@asynccontextmanager
+async def agencies_with_keys_of_their_own(
+    network: Network, stations: dict[str, Settings], seconds: list[float], folder: Path
+) -> AsyncIterator[ProgrammeTown]:
+    """Each in a home of its own, with a keystore and with keys that `refnet keys` makes; over a Kafka of theirs."""
+    programme, clock, node = load_programme("af-fru"), WallClock(), KafkaNode(folder / "kafka", cache=default_cache(folder))
+    for settings in stations.values():
         settings.home.mkdir()
+    directories = [make_new(KeyFolder(settings.home, id_), clock.now(), None) for id_, settings in stations.items()]
+    agencies = {}
+    for id_, settings in stations.items():
+        for directory in directories:
+            KeyFolder(settings.home, id_).save(directory)
         settings.make_keystore(id_)
-        files[id_] = settings.home / f"{id_}.db"
-        url = await asyncio.to_thread(sqlite_at_head, files[id_], str(network.agencies[id_].kind))
+        url = await asyncio.to_thread(sqlite_at_head, settings.home / f"{id_}.db", str(network.agencies[id_].kind))
         here = Here(id_, network, programme, SECRET)
         keys = Keystore(settings.home / "casekeys" / f"{id_}.db", settings.wrapping(id_).read, lambda: seconds[0])
-        agencies[id_] = TestAgency(here, parts_of(here.kind), Database(url, clock, keys))
-    world = World(agencies, clock)
+        agencies[id_] = TestAgency(here, parts_of(here.kind), Database(url, clock, keys), seal_from(settings, id_, network))
+    await asyncio.to_thread(node.start)
+    town = ProgrammeTown(agencies, clock, node, folder)
     try:
+        await provision(kafka_of(node).operator, network.topics(), network.partitions)
+        await town.comes_online(*agencies)
+        yield town
+    finally:
+        await town.goes_offline(*agencies)
+        await town.close()
+        await asyncio.to_thread(node.stop)
+
+
+def on_the_disk(home: Path, words: Collection[bytes]) -> set[tuple[str, bytes]]:
+    """Those of some words that stand open in any file of a home: (file, word)."""
+    files = [(file.name, file.read_bytes()) for file in home.rglob("*") if file.is_file()]
+    return {(name, word) for name, content in files for word in words if word in content}
+
+
+async def test_after_a_seizure_nothing_opens_at_the_station_and_what_others_hold_stands(tmp_path: Path) -> None:
+    """`refnet shred`, as it is rehearsed: before the station is entered its keys are destroyed, held cases' too; what is then read
+    of its database is nothing, by its own program as by whoever has its files, and of what the broker keeps nothing that was for
+    it. The court's escrow and the hospital's copy stand."""
+    kinds = (AgencyKind.POLICE, AgencyKind.HEALTH, AgencyKind.SOCIAL_WELFARE)
+    network, seconds = network_of(load_programme("af-fru"), "test", kinds), [0.0]
+    stations = {id_: Settings.model_validate({"REFNET_HOME": str(tmp_path / id_)}) for id_ in network.agencies}
+    async with agencies_with_keys_of_their_own(network, stations, seconds, tmp_path) as world:
+        clock = world.clock
         desk, doctor = await world["police"].sign_in("desk", None, HERAT), await world["health"].sign_in("doctor", None, HOSPITAL)
         held, free = await came(desk), await came(desk)
         for case in (held, free):
             await agrees(desk, case[0], "health", "needs", "fb")
         sent = [await sends(desk, case) for case in (held, free)]
-        await world.settle()
+        for referral in sent:
+            await world.stands(doctor, referral, "issued")
+        await doctor.post(f"/referrals/{sent[1]['id']}/accept")
+        await world.stands(desk, sent[1], "accepted")
         head = await world["police"].sign_in("head", Role.SUPERVISOR, None)
         async with world["police"].database.write() as tx:
             account = await find_account(tx, "head")
@@ -366,20 +496,31 @@ async def test_after_a_seizure_nothing_opens_at_the_station_and_what_others_hold
             lines = (await doctor.get(f"/cases/{case_id}/timeline?limit=200"))["items"]
             (closed,) = [line for line in lines if line["kind"] == "circle.place_closed"]
             assert closed["detail"]["facility"] == HERAT
-            assert (await doctor.get(f"/referrals/{referral['id']}"))["status"] == "issued"  # what is open there goes on
+            assert (await doctor.get(f"/referrals/{referral['id']}"))["is_open"]  # what is open there goes on
 
         settings = stations["police"]
-        private = settings.home / "keys" / "police"
+        private, access = settings.home / "keys" / "police", kafka_of(world.node).operator
+        told = await records_below(access, await ends(access, "health", "police"))
+        said = await records_below(access, await ends(access, "police", "health"))
+        station = seal_from(settings, "police", network)
+        assert len([event for topic, value in told for event in events_in(topic, value, lambda _agency: station)]) >= 1
+        telling = (b"25-49", b"physical_assault", b"domestic_violence")
+        await world.goes_offline("police")  # the plug is pulled
         assert shred(settings.keystore("police"), settings.wrapping("police"), private, clock.now()) >= 2
-        assert list(settings.wrapping("police").folder.glob("*.json")) == []
-        copy = Database(f"sqlite:///{files['police']}", clock, settings.keystore("police"))  # as whoever took the machine has it
+        assert [*private.iterdir(), *settings.wrapping("police").folder.glob("*.json")] == []
+        station = seal_from(settings, "police", network)  # as whoever took the machine has it, and all that the broker keeps
+        with pytest.raises(KeyAway):  # nobody speaks in its name
+            load_keyring(settings.home, "police", dict.fromkeys(network.agencies)).signer()
+        for topic, value in (*told, *said):
+            with pytest.raises(Unopenable):
+                events_in(topic, value, lambda _agency: station)
+        copy = Database(f"sqlite:///{settings.home / 'police.db'}", clock, settings.keystore("police"))
         async with copy.read() as tx:
             query = select(col(Incident.incident_type), col(Incident.contexts), col(Case.needs)).join(Case)
             found = str((await tx.session.execute(query)).all())
         assert [word for word in ("25-49", "physical_assault", "domestic_violence") if word in found] == []
         await copy.close()
-        image = files["police"].read_bytes()
-        assert [word for word in (b"25-49", b"physical_assault", b"domestic_violence") if word in image] == []
+        assert on_the_disk(settings.home, telling) == set()
         seconds[0] += HELD_S  # so long a running program may still hold what it had opened
         answers = [await desk.ask("GET", f"/cases/{case[0]}") for case in (held, free)]
         assert [word for answer in answers for word in ("25-49", "fa-AF") if word in answer.text] == []
@@ -393,5 +534,3 @@ async def test_after_a_seizure_nothing_opens_at_the_station_and_what_others_hold
             opened = await read_held(tx, escrow.open(hold.id, [holders["court"], holders["protection_officer"]]))
         values = str([one["value"] for one in opened])
         assert "physical_assault" in values  # two of three holders open the held case, and no other
-    finally:
-        await world.close()

@@ -4,7 +4,7 @@ the profile makes, over a real Kafka, each agency on a PostgreSQL database of it
 | story | test |
 |---|---|
 | acceptance: the mobile unit is offline for 40 h and keeps its times; station, institute, prosecutor | `test_a_mobile_unit_...` |
-| oversight sees counts only | `test_oversight_sees_counts_and_no_case` |
+| oversight sees counts only; all requests from specialised desks, where there are others: it is told | `test_where_only_...` |
 | a rape is reported at a station in Ecuador: received, handed on warmly, never refused | `test_a_rape_reported_in_ecuador_...` |
 | she says no to the other place | `test_her_no_to_another_place_refuses_her_nothing` |
 | the mandate is not known | `test_a_mandate_that_is_not_known_narrows_nothing` |
@@ -22,7 +22,7 @@ the profile makes, over a real Kafka, each agency on a PostgreSQL database of it
 
 import json
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -35,6 +35,7 @@ from signing_in import settled_account, sign_in
 from visitor import Visitor
 
 from shared.casework.accounts.commands import find_account
+from shared.casework.figures.domain import Period, period
 from shared.contracts.casework.codes import Role
 from shared.kit.local.postgres_databases import PostgresDatabases
 from shared.programmes.profile import load_programme
@@ -173,7 +174,11 @@ async def test_a_mobile_unit_syncs_forty_hours_later_with_its_own_times(town: Pr
     sent_on = {
         "case_id": hers, "to_agency": "justice", "to_facility": FISCALIA, "services": ["prosecution"], "urgency": "urgent",
     }  # fmt: skip
-    await station.post("/referrals", sent_on | ({"entered_for": place} if written else {}))
+    to_clerk = await station.post("/referrals", sent_on | ({"entered_for": place} if written else {}))
+    clerk = await town.at_work("justice", FISCALIA)
+    await town.stands(clerk, to_clerk, "issued")
+    await clerk.post(f"/referrals/{to_clerk['id']}/accept")
+    await town.stands(station, to_clerk, "accepted")
     assert await stands(station, hers) == "in_time"
     assert await handed_after(station, hers) == timedelta(hours=11 if written else 6)  # from when the station heard of it
     await town.settle()
@@ -197,20 +202,6 @@ async def test_a_complaint_by_its_first_time_is_late_at_once_and_is_handed_over_
     sent = await asks(desk, case, f"justice/{FISCALIA}", "prosecution")
     await arrived(town, sent, "justice")
     assert (await stands(desk, case[0]), await handed_after(desk, case[0])) == ("handed_late", OFFLINE)
-
-
-async def test_oversight_sees_counts_and_no_case(town: ProgrammeTown) -> None:
-    desk, head = await town.at_work("police", STATION), await town.at_work("oversight", None)
-    case = await woman(town, desk)
-    await agrees(desk, case[0], "justice")
-    sent = await asks(desk, case, f"justice/{FISCALIA}", "prosecution")
-    await arrived(town, sent, "justice")
-    held = await everything(town["oversight"].database)
-    for one in (*case, sent["id"]):
-        assert one not in held
-        assert one.replace("-", "") not in held
-    for path in ("/cases", f"/cases/{case[0]}", "/referrals", f"/referrals/{sent['id']}"):
-        assert (await head.ask("GET", path)).status_code == 404
 
 
 # --- mandates --------------------------------------------------------------------------------------------------------------
@@ -460,26 +451,66 @@ async def test_where_every_desk_is_a_specialists_nobody_is_told(town: ProgrammeT
     """In Ecuador every desk of the network is a women's station: that nobody else sends anybody says nothing, and alarms nobody for
     ever."""
     desk = await town.at_work("police_ec", ECUADOR)
-    quarter = datetime(town.clock.now().year, (town.clock.now().month - 1) // 3 * 3 + 1, 1, tzinfo=UTC)
+    of = quarter_of(town)
     for _ in range(MANY):
         case = await woman(town, desk, "physical_assault")
         await agrees(desk, case[0], "justice_ec")
         await arrived(town, await asks(desk, case, f"justice_ec/{FISCALIA_EC}", "prosecution"), "justice_ec")
     assert await counted(town, "non_specialist_share", "police_ec") is None
-    town.clock.advance(quarter + timedelta(days=91 + 20) - town.clock.now())  # figures are told after the quarter has ended
-    town.sign_in_anew()
-    await town["police_ec"].watcher.tick()
+    row = await overseen(town, "police_ec", of)
+    assert row["non_specialist_percent"] == 0
+    assert "police_ec" not in {peer for peer, _quarter in await isolated(town)}
 
-    name = f"{quarter.year}-Q{(quarter.month + 2) // 3}"
+
+@pytest.mark.parametrize("others", [(), (ORDINARY,)], ids=["nobody else", "and one of another desk"])
+async def test_where_only_specialised_desks_send_the_body_that_watches_is_told_with_counts_and_no_case(
+    town: ProgrammeTown, others: tuple[str, ...]
+) -> None:
+    """In Nicaragua there are ordinary stations too: where in a whole quarter none of them sent anybody, somebody is to ask why."""
+    town.clock.advance(datetime.combine(quarter_of(town).until, time(15), UTC) - town.clock.now())  # a quarter of its own
+    town.sign_in_anew()
+    of, desks, known = quarter_of(town), {place: await town.at_work("police", place) for place in (STATION, *others)}, []
+    for place in (*[STATION] * MANY, *others):
+        case = await woman(town, desks[place])
+        await agrees(desks[place], case[0], "justice")
+        sent = await asks(desks[place], case, f"justice/{FISCALIA}", "prosecution")
+        await arrived(town, sent, "justice")
+        known += [*case, sent["id"]]
+    row = await overseen(town, "police", of)
+    told = {cube["cube"]: cube["numbers"] for cube in row["cubes"]}
+    assert (told["reports"][""], told["referrals"][""]) == (MANY + len(others), MANY + len(others))
+    assert row["is_isolated"] is (not others)
+    assert (("police", of.name) in await isolated(town)) is (not others)
+    held, head = await everything(town["oversight"].database), await town.at_work("oversight", None)
+    assert [one for one in known if one in held or one.replace("-", "") in held] == []
+    for path in ("/cases", f"/cases/{known[0]}", "/referrals", f"/referrals/{known[2]}"):
+        assert (await head.ask("GET", path)).status_code == 404
+
+
+def quarter_of(town: ProgrammeTown) -> Period:
+    now = town.clock.now()
+    return period(f"{now.year}-{now.month:02}").quarter
+
+
+async def overseen(town: ProgrammeTown, agency: str, of: Period) -> Any:
+    """What the oversight body hears of an agency's quarter, once that is over and figures are told; then its watcher looks."""
+    town.clock.advance(datetime.combine(of.until, time(8), UTC) + timedelta(days=20) - town.clock.now())
+    town.sign_in_anew()
+    await town[agency].watcher.tick()
+    heard: list[Any] = []
 
     async def is_heard() -> bool:
-        town.clock.advance(timedelta(hours=1, minutes=1))
-        await town["oversight"].watcher.tick()
-        rows = (await (await town.whole("oversight")).get(f"/national?period={name}"))["items"]
-        return any(one["agency"] == "police_ec" and one["non_specialist_percent"] == 0 for one in rows)
+        rows = (await (await town.whole("oversight")).get(f"/national?period={of.name}"))["items"]
+        heard[:] = [one for one in rows if one["agency"] == agency and one["cubes"]]
+        return bool(heard)
 
     await until(is_heard)
-    town.clock.advance(timedelta(hours=1, minutes=1))
+    town.clock.advance(timedelta(hours=1, minutes=1))  # it looks once an hour
     await town["oversight"].watcher.tick()
+    return heard[0]
+
+
+async def isolated(town: ProgrammeTown) -> set[tuple[str, str]]:
+    """Of which police and quarter the oversight body's post is told that nobody else sends: (police, quarter)."""
     rows = (await (await town.whole("oversight")).get("/alarms?limit=200"))["items"]
-    assert not [one for one in rows if one["kind"] == "no_other_desks"]
+    return {(one["detail"]["peer"], one["detail"]["quarter"]) for one in rows if one["kind"] == "no_other_desks"}

@@ -32,6 +32,8 @@ MUST = {
 }  # fmt: skip
 
 
+HANDED_OVER_WITHIN_H = 24
+BEGUN_AT_UNITS = 6  # of whoever comes to a unit on its two tours, at least
 OVERSIGHT = {"latam-wps": ["oversight"], "bd-vsc": ["home_ministry"]}
 
 
@@ -58,6 +60,12 @@ def check(told: dict[str, Any]) -> None:
         [("mobile", 40, 0, True)] * 2 if told["id"] == "latam-wps" else []
     )
     assert all(one["waited"] >= 2 for one in tours)
+    handed_over = told.get("handed_over")
+    assert (handed_over is not None) == (told["id"] == "latam-wps")
+    if handed_over is not None:
+        assert handed_over["begun_at_units"].keys() == {"in_time"}
+        assert handed_over["begun_at_units"]["in_time"] >= BEGUN_AT_UNITS
+        assert handed_over["latest_h"] <= HANDED_OVER_WITHIN_H
     assert [(one["agency"], one["beside_counts"], one["met"]) for one in overseen] == [
         (one, 0, True) for one in OVERSIGHT.get(told["id"], ())
     ]

@@ -25,6 +25,7 @@ import json
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 import pytest_asyncio
@@ -549,8 +550,13 @@ async def test_an_accused_child_has_two_files_and_nothing_joins_them(town: Progr
     name = "Synthetic Accused Child"
     case = await girl(town, desk)
     entry = await desk.post("/offenders", {"who": name, "what": "warned", "on": town.clock.now().date().isoformat()})
-    await agrees(desk, case[0], "health", "needs", "fb")
+    for to in ("health", "social_welfare", "legal"):
+        await agrees(desk, case[0], to, "needs", "fb")
     sent = await to_centre(town, desk, case)
+    others = {
+        "health": sent, "social_welfare": await asks(town, desk, case, "social_welfare", SEAT, "child_protection"),
+        "legal": await asks(town, desk, case, "legal", OFFICE, "legal_aid"),
+    }  # fmt: skip
     await town.settle()
     read = [await desk.get(f"/offenders/{entry['id']}"), await desk.get("/offenders")]
     assert [one for one in (case[0], case[1], sent["id"]) if one in json.dumps(read)] == []
@@ -567,6 +573,12 @@ async def test_an_accused_child_has_two_files_and_nothing_joins_them(town: Progr
         assert [link for link in page.links if link.startswith(("/cases/", "/referrals/"))] == [], path
     whole = json.dumps([await nurse.get(f"/referrals/{sent['id']}"), (await nurse.get("/cases?limit=200"))["items"]])
     assert [word for word in (entry["id"], name, "offender", "accused") if word in whole] == []
+    own = await tables_of(town["police"].database)
+    assert (name in repr(own), UUID(entry["id"]).hex in ids_in(repr(own))) == (True, True)  # it is found where it lies
+    for to, one in others.items():  # the worker shares the office: of the entry nothing lies at any of the three, opened
+        held = repr(await tables_of(town[to].database))
+        assert UUID(one["id"]).hex in ids_in(held), to
+        assert (name in held, UUID(entry["id"]).hex in ids_in(held)) == (False, False), to
     head = await at_pages(town, "police", None, Role.SUPERVISOR)
     found = await head.open("/look-up")  # asks for a case's own items, and looks into no register
     looked = [name for form in found.forms if form.action == "/look-up" for name in form.fields]

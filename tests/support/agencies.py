@@ -39,6 +39,7 @@ from shared.exchange.letters import Letters
 from shared.exchange.receipts import ASK_AGAIN
 from shared.exchange.registry import Registry
 from shared.exchange.relay import Outbound, Relay
+from shared.exchange.seal import KeyedSeal
 from shared.kit.clock import ManualClock
 from shared.kit.db import Database
 from shared.kit.ids import new_id
@@ -139,9 +140,9 @@ class TestAgency:
 
     __test__ = False
 
-    def __init__(self, here: Here, parts: AgencyParts, database: Database) -> None:
+    def __init__(self, here: Here, parts: AgencyParts, database: Database, seal: KeyedSeal | None = None) -> None:
         self.here, self.parts, self.database = here, parts, database
-        self.seal = seal_of(here.agency)
+        self.seal = seal or seal_of(here.agency)
         self.hooks = ExchangeHooks(here)
         self.inbox = Inbox(database, Registry(subscribe(here, parts.subscriptions)), self.hooks)
         self.letters = Letters(database, here.agency, here.peers, self.seal, self.inbox, self.hooks)

@@ -40,13 +40,18 @@ async def ends(access: Access, sender: str, recipient: str) -> Offsets:
 
 async def events_below(access: Access, offsets: Offsets, seal_of: Callable[[str], Seal]) -> list[UUID]:
     """The ids of the events below these offsets, each as often as it lies there; statements are left out."""
+    return [event for topic, value in await records_below(access, offsets) for event in events_in(topic, value, seal_of)]
+
+
+async def records_below(access: Access, offsets: Offsets) -> list[tuple[str, bytes | None]]:
+    """The records below these offsets as they lie there: (topic, value)."""
     wanted = {partition: end for partition, end in offsets.items() if end > 0}
-    found: list[UUID] = []
+    found: list[tuple[str, bytes | None]] = []
     async with _reader(access) as consumer:
         consumer.assign(list(wanted))
         while [p for p, end in wanted.items() if await consumer.position(p) < end]:
             for partition, records in (await consumer.getmany(timeout_ms=200)).items():
-                found += [event for r in records if r.offset < wanted[partition] for event in events_in(r.topic, r.value, seal_of)]
+                found += [(r.topic, r.value) for r in records if r.offset < wanted[partition]]
     return found
 
 

@@ -1,12 +1,20 @@
 """A replay's figures: computed from what agencies counted, whatever is expected; and said with what each is worth."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from services.simulate import measured
+from shared.casework.directory.figures import counts
+from shared.casework.directory.network import Facility, Network, parse_network
+from shared.casework.directory.of_programme import network_of
+from shared.casework.figures.counting import answer
+from shared.casework.figures.domain import year_of
+from shared.casework.here import Here
+from shared.kit.db import Transaction
 from shared.programmes.profile import Programme, load_programme
 from shared.programmes.tallies import Counted
 
@@ -85,3 +93,34 @@ def test_json_has_exactly_the_names_that_are_fixed(small: Programme) -> None:
     assert data["id"] == "xx-replay"
     assert {name for one in data["indicators"] for name in one} == {"name", "value", "expected", "met", "source"}
     assert data["indicators"][2] == {"name": "units", "value": 2.0, "expected": 2.0, "met": True, "source": "D"}
+
+
+@pytest.mark.parametrize(
+    ("left_out", "fails"),
+    [
+        (lambda unit, _place: unit == "fru_22", {"fru_total"}),  # one of several in Kabul
+        (lambda _unit, place: place.district == "bamiyan", {"fru_total", "provinces"}),
+    ],
+    ids=["a unit", "a province"],
+)
+async def test_what_a_network_has_is_counted_and_one_unit_fewer_is_not_as_the_report_says(
+    left_out: Callable[[str, Facility], bool], fails: set[str]
+) -> None:
+    """Nobody draws the places of a replay: a network that lacks one of them fails it all the same."""
+    programme = load_programme("af-fru")
+    whole = network_of(programme, "simulation")
+    content = whole.model_dump(mode="json")
+    for unit, place in whole.agencies["police"].facilities.items():
+        if left_out(unit, place):
+            del content["agencies"]["police"]["facilities"][unit]
+    assert await not_met(programme, whole) == set()
+    assert await not_met(programme, parse_network(content, "this test's")) == fails
+
+
+async def not_met(programme: Programme, network: Network) -> set[str]:
+    """What of a programme's places is not as expected, by what its police say of a year."""
+    here = Here("police", network, programme, b"")
+    found = await counts(cast("Transaction", None), here, year_of(2009))
+    expected = {id_: programme.expect[id_] for id_ in ("fru_total", "provinces")}
+    lines = measured.lines_of(programme, Counted([answer(here, 2009, found)]), expected)
+    return {line.id for line in lines if line.met is False}

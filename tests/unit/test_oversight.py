@@ -121,6 +121,11 @@ def test_the_police_of_one_country_are_judged_together() -> None:
     assert [one.agencies for one in countries(here, [centres, nothing])] == [("police", "thanas")]
 
 
+def test_a_mobile_unit_does_not_stand_for_its_country() -> None:
+    here = overseen("latam-wps", "oversight")
+    assert [one.agencies for one in countries(here, [OfAgency("mobile", {}), released("police", 0, 40)])] == [("police", "mobile")]
+
+
 def test_a_country_whose_desks_are_all_specialised_is_not_judged() -> None:
     here = overseen("latam-wps", "oversight")
     ecuador = released("police_ec", 0, 40)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from services.simulate.caseload import STEP_MIN, WITHOUT_A_LINE, draw, ground_of
 from services.simulate.overseen import HEARD, Overseen, beside_counts, of_cases
 from services.simulate.prosecutors import handed_after
-from services.simulate.run import HandedOver, Outcome, in_words
+from services.simulate.run import HandedOver, Outcome, as_data, in_words
 from services.simulate.town import people_of
 from services.simulate.units import Returned
 from shared.casework.directory.of_programme import network_of
@@ -112,6 +112,17 @@ HANDED = HandedOver((2.0, 23.5), {"in_time": 4})
 MET = Outcome(LATIN_AMERICA, (), 140, 0, (), 1_700, 390.0, (2010,), 76, 0, None, HANDED, (BACK,), (TOLD,))
 
 
+def test_where_no_unit_is_none_is_missed() -> None:
+    outcome = replace(MET, handed_over=HandedOver((2.0,), None))
+    assert outcome.is_met
+    assert "MOBILE UNIT" not in in_words(outcome)
+
+
+def test_what_was_handed_over_is_printed_as_data_too() -> None:
+    (told,) = as_data([MET])["programmes"]
+    assert told["handed_over"] == {"complaints": 2, "latest_h": 23.5, "begun_at_units": {"in_time": 4}, "met": True}
+
+
 def test_a_replay_says_what_waited_what_was_handed_over_and_what_oversight_holds() -> None:
     told = in_words(MET)
     assert MET.is_met
@@ -132,6 +143,8 @@ def test_a_replay_says_what_waited_what_was_handed_over_and_what_oversight_holds
         ({"overseen": (replace(TOLD, untold=("police",)),)}, "nothing of the last quarter by police"),
         ({"overseen": (replace(TOLD, numbers=0),)}, "0 counts"),  # of an empty database nothing is shown
         ({"handed_over": HandedOver((26.0,), {"in_time": 3, "handed_late": 1})}, "NOT ALL OF THEM IN TIME: {'handed_late': 1}"),
+        ({"handed_over": HandedOver((2.0,), {})}, "NONE BEGAN AT A MOBILE UNIT"),
+        ({"handed_over": HandedOver((), {})}, "0 complaints were handed over; NONE BEGAN AT A MOBILE UNIT"),
     ],
 )
 def test_whatever_is_not_so_fails_the_replay_and_is_said(change: dict[str, Any], words: str) -> None:

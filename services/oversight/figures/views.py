@@ -51,7 +51,7 @@ class OfAgency:
 class OfCountry:
     """The police of one country together: ordinary stations may be another agency than the specialised ones."""
 
-    agencies: tuple[str, ...]  # the first stands for all
+    agencies: tuple[str, ...]  # the first stands for all: never a station of another, which is usually offline
     isolation: Isolation | None
 
 
@@ -68,7 +68,8 @@ def countries(here: Here, found: Sequence[OfAgency]) -> list[OfCountry]:
         having = {one.agency for one in of if here.has_other_desks(one.agency)}
         if having:
             known = [one.isolation for one in of if one.agency in having or one.isolation is not None]
-            judged.append(OfCountry(tuple(one.agency for one in of), together(known)))
+            names = sorted((one.agency for one in of), key=lambda agency: here.network.agencies[agency].mother is not None)
+            judged.append(OfCountry(tuple(names), together(known)))
     return judged
 
 

@@ -137,8 +137,12 @@ async def _refer_page(
         now = tx.clock.now()
         local = edge.pages.times("en", now).local(now)
         kinds = [here.kind_of(peer) for peer in agreed]
-        asked = [p for p in agreed if _is_first(here.kind_of(p), kinds) or (proposed and p == proposed[0])]
-        care = {peer: may_ask(told[peer], CARE_ORDER.get(here.kind_of(peer), ())) for peer in asked}
+        may = {peer: may_ask(told[peer], CARE_ORDER.get(here.kind_of(peer), ())) for peer in agreed}
+        again = set(former.services) if former else set()  # of which another place is sought, whoever comes first otherwise
+        asked = [
+            p for p in agreed if _is_first(here.kind_of(p), kinds) or (proposed and p == proposed[0]) or again.intersection(may[p])
+        ]
+        care = {peer: may[peer] for peer in asked}
         sheet = await sheet_of_request(tx, case.id, visit.actor)
         sheets = await sheets_of(tx, case.id)
         set_out, desk = _leaving(edge, sheet, visit, now)
