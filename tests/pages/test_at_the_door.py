@@ -475,3 +475,22 @@ async def test_a_request_on_which_somebody_came_meanwhile_is_not_chosen_from_an_
     async with world["health"].database.read() as tx:
         walk_in = (await tx.session.execute(select(WalkIn))).scalars().one()
     assert walk_in.referral_id is None
+
+
+async def test_what_is_out_of_stock_while_there_is_time_for_it_is_named_and_not_closed_as_everything_given(world: World) -> None:
+    visitor = await nurse(world)
+    referral, care = await arrived(world, visitor)
+    assert "still due" not in (await visitor.open(referral)).words
+    page = await visitor.send((await visitor.open(care)).form(care), care_pep="none_in_stock", care_tetanus="given")
+    assert page.path == referral
+    kept = page.words.partition("Saved, last at")[2]
+    assert "still due" in kept, page.words
+    assert "Ndola hospital, 8 km" in kept
+    assert page.words.index("Tetanus") < page.words.index("still due")
+    close = f"{referral}/close"
+    page = await visitor.send((await visitor.open(close)).form(close), outcome_code="served")
+    assert page.status == 422
+    assert "there is still time for it: HIV protection (PEP), 28 days. It is to be had at Ndola hospital" in page.words
+    await visitor.send((await visitor.open(care)).form(care), care_pep="given")  # another nurse has found some
+    page = await visitor.send((await visitor.open(close)).form(close), outcome_code="served")
+    assert (page.path, "still due" in page.words) == (referral, False), page.words

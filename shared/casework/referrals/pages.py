@@ -27,6 +27,7 @@ from shared.casework.directory.seats import NO_SEATS, Instead, by_seats, instead
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.here import NOWHERE, lies_nowhere
 from shared.casework.holds.commands import is_set_aside
+from shared.casework.pages.frame import KeptList
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.paper.commands import sheet_of_request, sheets_of
 from shared.casework.paper.tables import Sheet
@@ -504,12 +505,24 @@ async def referral_page(
             "not_used": await refused_fields(tx, edge.here, referral), "answers_again": await answers_of(tx, referral.id),
             "items_again": items_of(edge.here, referral) if referral.arrived_at else (),
             "tells_of_others": sharing.tells_of_other_places(edge.here, referral.issuer, referral.recipient),
+            "kept_list": await kept_list(tx, edge, visit, referral),
         }  # fmt: skip
     name = "issued" if referral.direction == "out" else "received"
     return edge.pages.show(
         request, f"referrals/{name}.html", visit, here_now="/cases", form=form, status=status, errors=bool(form.errors),
         live=None if form.errors else f"/live?after={after}", **context,
     )  # fmt: skip
+
+
+async def kept_list(tx: Transaction, edge: Edge, visit: Visit, referral: Referral) -> KeptList | None:
+    """What was kept here of the care on a referral; showing it is a look at that."""
+    if edge.pages.look.kept_list is None or referral.direction != "in":
+        return None
+    now = tx.clock.now()
+    found = await edge.pages.look.kept_list(tx, edge.here, referral, edge.pages.times("en", now).local(now))
+    if found is not None:
+        await note_read(tx, referral.case_id, visit.actor, "care")
+    return found
 
 
 async def last_seen(edge: Edge) -> int:
