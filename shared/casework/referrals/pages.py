@@ -18,6 +18,7 @@ from shared.casework.agreements import views as agreements
 from shared.casework.cases.commands import load_case
 from shared.casework.cases.tables import Case, Incident
 from shared.casework.cases.views import note_read
+from shared.casework.consents.her_own import Caregiver, keep_adult_there
 from shared.casework.consents.tables import Consent
 from shared.casework.consents.views import is_no, last_answers, unasked
 from shared.casework.directory.mandates import elsewhere
@@ -51,6 +52,7 @@ from shared.contracts.casework.codes import (
     ConsentItem,
     Escort,
     ServicePackage,
+    Ternary,
     TravelMode,
     Urgency,
 )  # fmt: skip
@@ -81,6 +83,7 @@ class Sending(Body):
     place: str = Field(pattern=r"^[a-z][a-z0-9_]*/[a-z][a-z0-9_-]*$")
     mode: TravelMode
     escort: Escort
+    adult_there: Literal["yes"] | None = None  # a safe adult is there after all, though it was answered that none is
     expected: str | None = Field(default=None, pattern=r"^([01]\d|2[0-3]):[0-5]\d$")  # else as far as the place is
     carries: Literal["card", "code", "nothing"]
     urgency: Urgency | None = None
@@ -96,6 +99,12 @@ WORDS = {
     "expected": _("Type the time as 08:15."),
     "carries": _("Ask what can be carried safely, and choose it."),
 }
+
+
+class NoSafeAdult(Conflict):
+    """A safe adult is to go along with a child who has none here, or whose own is doubted: asked once more, and never refused."""
+
+    field = "adult_there"
 
 
 # --- page 3 ------------------------------------------------------------------------------------------------------------
@@ -343,6 +352,7 @@ async def post_refer(case_id: UUID, request: Request, edge: OneEdge, visit: Visi
 
     async def work(tx: Transaction) -> str:
         case = await load_case(tx, case_id, visit.actor)
+        await _safe_adult_is_there(tx, case, asked, visit)
         incident = await _last_incident(tx, case)
         _still_about(asked.incident, incident)
         sheet = await sheet_of_request(tx, case.id, visit.actor)
@@ -369,10 +379,28 @@ async def post_refer(case_id: UUID, request: Request, edge: OneEdge, visit: Visi
     except ConsentMissing:
         form.error("place", _("Nobody agreed that this place may know. Ask first, then send."))
     except Conflict as error:
-        form.error("place", error)
+        form.error(getattr(error, "field", "place"), error)
     except ValidationError:  # a place or an office that no form offers
         form.error("place", WORDS["place"])
     return await _refer_page(case_id, request, edge, visit, form, status=422)
+
+
+async def _safe_adult_is_there(tx: Transaction, case: Case, asked: Sending, visit: Visit) -> None:
+    """Raises NoSafeAdult where what was answered of a child's adult says otherwise; a tick that one is there is kept as that."""
+    if asked.escort is not Escort.SAFE_ADULT or case.child is None:
+        return
+    is_doubted = (case.adult or {}).get("caregiver") == Caregiver.NOT_THIS_ONE
+    is_lacking = case.child.get("safe_adult_present") == Ternary.NO
+    if asked.adult_there is not None:
+        if is_lacking:
+            await keep_adult_there(case.id, tx, visit.actor)
+    elif is_doubted:
+        raise NoSafeAdult(
+            "The adult who looks after the child is not the safe one: choose who goes along, or tick that it is another, whom the "
+            "child trusts."
+        )
+    elif is_lacking:
+        raise NoSafeAdult("It was answered that no safe adult is there: choose who goes along, or tick that one is there now.")
 
 
 async def _keep(case_id: UUID, edge: Edge, visit: Visit, values: Values, tx: Transaction) -> str:
