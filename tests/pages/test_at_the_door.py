@@ -494,3 +494,22 @@ async def test_what_is_out_of_stock_while_there_is_time_for_it_is_named_and_not_
     await visitor.send((await visitor.open(care)).form(care), care_pep="given")  # another nurse has found some
     page = await visitor.send((await visitor.open(close)).form(close), outcome_code="served")
     assert (page.path, "still due" in page.words) == (referral, False), page.words
+
+
+async def test_of_two_who_look_the_same_one_is_chosen_before_she_is_here(world: World) -> None:
+    desk = await officer(world)
+    _case, first = await sent(world, desk)
+    visitor = await nurse(world)
+    alone = (await visitor.open(first)).form(f"{first}/arrive")
+    _case, second = await sent(world, desk)
+    page = await visitor.send(alone)  # from a page on which she was the only one, and from the list
+    assert page.path == f"{first}/arrive", page.words
+    assert {f"{first}/arrive", f"{second}/arrive"} <= {form.action for form in page.forms}
+    assert page.words.count("From Ndola Central, Victim Support Unit") == 2
+    page = await visitor.send(page.form(f"{second}/arrive"))
+    assert (page.path, "Was it another one?" in page.words) == (second, True), page.words
+    page = await visitor.send((await visitor.open(first)).form(f"{first}/arrive"))
+    assert page.path == first  # nobody else is expected who looks the same
+    async with world["health"].database.read() as tx:
+        rows = (await tx.session.execute(select(Referral))).scalars().all()
+    assert all(row.arrived_at is not None for row in rows)

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from shared.casework.accounts.sessions import Visit
 from shared.casework.breaches.domain import is_free
 from shared.casework.cases.commands import WrongTime
-from shared.casework.cases.views import note_read
+from shared.casework.cases.views import note_listed, note_read
 from shared.casework.directory.places import places
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.following.commands import Follow, follow
@@ -17,6 +17,7 @@ from shared.casework.pages.afterwards import AFTERWARDS_WORDS, Afterwards
 from shared.casework.pages.frame import KeptList
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.referrals import commands, story
+from shared.casework.referrals.alike import looks_alike
 from shared.casework.referrals.commands import MakeTransition, load_referral
 from shared.casework.referrals.domain import is_done
 from shared.casework.referrals.pages import kept_list, referral_page
@@ -47,6 +48,7 @@ class Act(Afterwards):
     what: (
         Literal["acknowledge", "accept", "arrive", "not-attended", "start", "resume", "confirm-cancel", "refuse-cancel"] | None
     ) = None
+    chosen: Literal["yes"] | None = None  # among those that look the same, this one is here
     was: codes.ReferralState | None = None  # how the referral stood when the page was shown
 
 
@@ -67,6 +69,8 @@ WITH_A_FORM = {**ACT_PAGES, "entered": "what"}  # whose answers are kept when so
 @router.get("/referrals/{referral_id}/{act}")
 async def show_act(referral_id: UUID, act: str, request: Request, edge: OneEdge, visit: Visitor) -> Response:
     """The page of an act that needs a reason, a place or an outcome."""
+    if act == Transition.ARRIVE:
+        return await _alike_page(referral_id, request, edge, visit)
     if act not in ACT_PAGES:
         raise NotFound("There is no such page.")
     return await _act_page(referral_id, act, request, edge, visit, await draft_of(request, visit))
@@ -99,6 +103,18 @@ async def _act_page(
     )  # fmt: skip
 
 
+async def _alike_page(referral_id: UUID, request: Request, edge: Edge, visit: Visit) -> Response:
+    """What tells those apart who look the same on the list."""
+    visit.actor.may_work()
+    async with edge.database.write() as tx:  # what a list shows of a case is a look at it
+        referral = await load_referral(tx, referral_id, visit.actor)
+        if referral.direction != "in":
+            raise NotFound("There is no such page.")
+        rows = [referral, *await looks_alike(tx, referral, visit.actor)]
+        await note_listed(tx, {one.case_id for one in rows}, visit.actor)
+    return edge.pages.show(request, "referrals/alike.html", visit, r=referral, rows=rows, here_now="/work")
+
+
 def _outcomes(state: codes.ReferralState) -> list[codes.OutcomeCode]:
     came = state in {codes.ReferralState.ARRIVED, codes.ReferralState.IN_SERVICE, codes.ReferralState.ON_HOLD}
     return [o for o in codes.OutcomeCode if came or o not in codes.NEEDS_ARRIVAL]
@@ -114,8 +130,7 @@ async def post_act(referral_id: UUID, act: str, request: Request, edge: OneEdge,
 
     async def work(tx: Transaction) -> str:
         referral = await commands.lock_referral(tx, referral_id, visit.actor)
-        await _asks_first(act, asked, referral, tx, edge, visit)
-        return await _done(act, asked, referral, tx, edge, visit)
+        return await _asks_first(act, asked, referral, tx, edge, visit) or await _done(act, asked, referral, tx, edge, visit)
 
     try:
         return await submit(request, edge, visit, values, work)
@@ -159,12 +174,15 @@ async def _again(referral_id: UUID, act: str, request: Request, edge: Edge, visi
     return await referral_page(referral_id, request, edge, visit, form, status=422)
 
 
-async def _asks_first(act: str, asked: Act, referral: Referral, tx: Transaction, edge: Edge, visit: Visit) -> None:
-    """What has to be clear before an act is done: raises what is asked at its own page."""
+async def _asks_first(act: str, asked: Act, referral: Referral, tx: Transaction, edge: Edge, visit: Visit) -> str | None:
+    """What has to be clear before an act is done: raises what is asked at its own page, or returns the page that asks."""
     _still_as_shown(act, asked, referral)
     _says_of_the_fee(edge, act, asked, referral, tx.clock.now())
     if act == "close" and asked.outcome_code is codes.OutcomeCode.SERVED:
         _not_while_due(await kept_list(tx, edge, visit, referral))
+    if act == Transition.ARRIVE and asked.chosen is None and await _may_be_another(tx, referral, visit):
+        return f"/referrals/{referral.id}/arrive"
+    return None
 
 
 def _still_as_shown(act: str, asked: Act, referral: Referral) -> None:
@@ -178,6 +196,11 @@ def _says_of_the_fee(edge: Edge, act: str, asked: Act, referral: Referral, now: 
     """What is free is not closed here before somebody has said whether money was taken; that nobody knows is an answer."""
     if act == "close" and asked.fee is None and is_free(edge.here.programme, referral.services, now):
         raise MissingDetail("fee", "Say whether money was asked for: this is free.")
+
+
+async def _may_be_another(tx: Transaction, referral: Referral, visit: Visit) -> bool:
+    """Whether a list shows another who is expected as the same: then one tap may be for the wrong one."""
+    return referral.direction == "in" and referral.arrived_at is None and bool(await looks_alike(tx, referral, visit.actor))
 
 
 def _not_while_due(listed: KeptList | None) -> None:
