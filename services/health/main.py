@@ -7,6 +7,7 @@ from sqlmodel import col
 from services.agency import AgencyParts
 from services.health.care.commands import is_kept_of
 from services.health.care.figures import counts as care_counts
+from services.health.care.listed import kept_list
 from services.health.care.pages import router as pages
 from services.health.care.tables import CareGiven
 from services.health.care.web import router
@@ -135,6 +136,7 @@ PARTS = AgencyParts(
             **CUSTODY_WORDS,
         },
         care_kept=is_kept_of,
+        kept_list=kept_list,
         ways_here=(agreement_ways,),
         counts=COUNTS,
         local_facts=LOCAL_FACTS,

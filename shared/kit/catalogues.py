@@ -16,7 +16,7 @@ METHODS = [("**/node_modules/**", "ignore"), ("**.py", "python"), ("**/templates
 OPTIONS = {"**/templates/**.html": {"extensions": "jinja2.ext.i18n,jinja2.ext.do", "trim_blocks": "true", "lstrip_blocks": "true"}}
 REFUSALS = {  # a refusal's sentence is a text of the pages too; after its first argument where that names a field
     "Conflict": (1,), "NotFound": (1,), "Forbidden": (1,), "Stale": (1,), "StaleConsent": (1,), "StaleForm": (1,), "TooBusy": (1,),
-    "StillRunning": (1,), "DatabaseAway": (1,), "DatabaseFull": (1,),
+    "StillRunning": (1,), "DatabaseAway": (1,), "DatabaseFull": (1,), "NoSafeAdult": (1,),
     "WeakSecret": (2,), "MissingDetail": (2,), "IllegalTransition": (1,),
     "Unauthorised": (1,), "Unappliable": (1,), "EndingUnclear": (1,), "LineChanged": (2,),
     "TooManyStreams": (1,), "KeyReused": (1,), "KeyMissing": (1,), "VersionMissing": (1,), "OutOfSight": (1,),

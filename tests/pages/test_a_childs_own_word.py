@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from agencies import Refused, World, consent
-from desk_pages import A_CHILD, NO_TO_ALL, PAGE_2, at_the_desk, fill_page, to_consent, to_place, to_sent
+from desk_pages import A_CHILD, NO_TO_ALL, PAGE_2, PAGE_3, at_the_desk, fill_page, to_consent, to_place, to_sent
 from sqlalchemy import select
 from visitor import Page, Visitor
 
@@ -115,3 +115,26 @@ async def test_where_nobody_was_found_yet_no_safe_adult_is_there(world: World) -
     async with world["health"].database.read() as tx:
         (referral,) = (await tx.session.execute(select(Referral))).scalars().all()
     assert (referral.said or {})["child"]["safe_adult_present"] == "no"
+
+
+@on_sqlite
+async def test_a_safe_adult_goes_along_only_where_one_is_there_or_that_is_said_once_more(world: World) -> None:
+    desk = await at_the_desk(world)
+    nobody = {**A_CHILD, "caregiver": "nobody", "stands_in": "not_found"}
+    doubted = {**A_CHILD, "caregiver": "not_this_one", "stands_in": "teacher"}
+    for said, asked in ((nobody, "no safe adult is there"), (doubted, "is not the safe one")):
+        page = await to_place(desk, await to_consent(desk, **{**BOY, "safe_adult": "no", "came_with": "relative"}), **said)
+        page = await desk.send(page.form(page.path), **{**PAGE_3, "escort": "safe_adult"})
+        assert (page.status, asked in page.words) == (422, True), page.words
+        page = await desk.send(page.form(page.path), adult_there="yes")
+        assert page.path.endswith("/card"), page.words
+    page = await to_place(desk, await to_consent(desk, **{**BOY, "safe_adult": "no"}), **nobody)
+    page = await desk.send(page.form(page.path), **{**PAGE_3, "escort": "safe_adult"})
+    await to_sent(desk, page, escort="officer")  # or another answer
+    await world.settle()
+    async with world["health"].database.read() as tx:
+        found = (await tx.session.execute(select(Referral).order_by(Referral.id))).scalars().all()  # type: ignore[arg-type]
+    told = [(one.said or {}) for one in found]
+    assert [(one["travel"]["escort"], one["child"]["safe_adult_present"]) for one in told] == [
+        ("safe_adult", "yes"), ("safe_adult", "yes"), ("officer", "no"),
+    ]  # fmt: skip

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 from agencies import World, consent, open_case, refer
-from shift import nurse, officer, sent
+from shift import SENDING, asked, declined, nurse, officer, sent
 from sqlalchemy import select
 from sqlmodel import col
 from statements import statements_of
@@ -475,3 +475,70 @@ async def test_a_request_on_which_somebody_came_meanwhile_is_not_chosen_from_an_
     async with world["health"].database.read() as tx:
         walk_in = (await tx.session.execute(select(WalkIn))).scalars().one()
     assert walk_in.referral_id is None
+
+
+async def test_what_is_out_of_stock_while_there_is_time_for_it_is_named_and_not_closed_as_everything_given(world: World) -> None:
+    visitor = await nurse(world)
+    referral, care = await arrived(world, visitor)
+    assert "still due" not in (await visitor.open(referral)).words
+    page = await visitor.send((await visitor.open(care)).form(care), care_pep="none_in_stock", care_tetanus="given")
+    assert page.path == referral
+    kept = page.words.partition("Saved, last at")[2]
+    assert "still due" in kept, page.words
+    assert "Ndola hospital, 8 km" in kept
+    assert page.words.index("Tetanus") < page.words.index("still due")
+    close = f"{referral}/close"
+    page = await visitor.send((await visitor.open(close)).form(close), outcome_code="served")
+    assert page.status == 422
+    assert "there is still time for it: HIV protection (PEP), 28 days. It is to be had at Ndola hospital" in page.words
+    await visitor.send((await visitor.open(care)).form(care), care_pep="given")  # another nurse has found some
+    page = await visitor.send((await visitor.open(close)).form(close), outcome_code="served")
+    assert (page.path, "still due" in page.words) == (referral, False), page.words
+
+
+async def test_of_two_who_look_the_same_one_is_chosen_before_she_is_here(world: World) -> None:
+    desk = await officer(world)
+    _case, first = await sent(world, desk)
+    visitor = await nurse(world)
+    alone = (await visitor.open(first)).form(f"{first}/arrive")
+    _case, second = await sent(world, desk)
+    page = await visitor.send(alone)  # from a page on which she was the only one, and from the list
+    assert page.path == f"{first}/arrive", page.words
+    assert {f"{first}/arrive", f"{second}/arrive"} <= {form.action for form in page.forms}
+    assert page.words.count("From Ndola Central, Victim Support Unit") == 2
+    page = await visitor.send(page.form(f"{second}/arrive"))
+    assert (page.path, "Was it another one?" in page.words) == (second, True), page.words
+    page = await visitor.send((await visitor.open(first)).form(f"{first}/arrive"))
+    assert page.path == first  # nobody else is expected who looks the same
+    async with world["health"].database.read() as tx:
+        rows = (await tx.session.execute(select(Referral))).scalars().all()
+    assert all(row.arrived_at is not None for row in rows)
+
+
+async def test_the_number_of_what_this_desk_declined_is_said_to_be_that_and_another_desk_learns_nothing(world: World) -> None:
+    referral_id, code = await a_request(world)
+    clinic = await world["health"].sign_in("clinic", facility="ndola_clinic")
+    await clinic.post(f"/referrals/{referral_id}/decline", {"reason_code": "no_place", "next_place": f"health/{ELSEWHERE}"})
+    visitor = await nurse(world)
+    form = (await visitor.open("/arrivals/new")).form("/arrivals/new")
+    for _tap in range(2):
+        page = await visitor.send(form, code=code)
+        assert (page.status, "was declined here" in page.words, "Ndola hospital was proposed" in page.words) == (422, True, True)
+    assert {"/here-now", "/work"} <= set(page.links)
+    page = await visitor.send(page.form("/arrivals/new"), button=WITHOUT)  # she is helped all the same
+    assert page.path.partition("?")[0].endswith("/match"), page.words
+    elsewhere = await nurse(world, "nurse-9", ELSEWHERE)
+    page = await elsewhere.send((await elsewhere.open("/arrivals/new")).form("/arrivals/new"), code=code)
+    assert ("No open request of this desk has that number" in page.words, "declined" in page.words) == (True, False)
+    assert (await elsewhere.open(f"/arrivals/new?declined={referral_id}")).status == 404
+
+
+async def test_after_a_decline_the_desk_reads_that_the_number_is_the_old_one(world: World) -> None:
+    desk = await officer(world)
+    page = await asked(desk)
+    page = await desk.send(page.form(page.path), **{**SENDING, "carries": "code"})
+    referral = page.path.removesuffix("/card")
+    await world.settle()
+    assert "opens nothing at another place" not in (await desk.open(referral)).words
+    await declined(world, await nurse(world), referral)
+    assert "opens nothing at another place" in (await desk.open(referral)).words

@@ -22,12 +22,13 @@ from shared.casework.cases.tables import Case
 from shared.casework.here import Actor
 from shared.casework.paper.commands import SheetKind, read_number, sheet_number, sheet_of_request, written_at
 from shared.casework.paper.pages import sheet_text
-from shared.casework.paper.sheets import sheets_pdf
+from shared.casework.paper.sheets import MARGIN_MM, Row, SheetText, sheets_pdf, sides_of
 from shared.casework.paper.tables import Sheet
 from shared.casework.referrals.tables import Referral, ReferralFact, WalkIn
 from shared.contracts.casework.codes import Role
 from shared.kit.errors import Conflict
 from shared.kit.ids import new_id
+from shared.kit.pdf import Document
 
 WRITTEN: dict[str, Any] = {"on_date": "2026-01-05", "at_time": "04:10"}  # on the wall clock of the programme, two hours before UTC
 WRITTEN_UTC = datetime(2026, 1, 5, 2, 10, tzinfo=UTC)
@@ -473,7 +474,7 @@ async def test_what_is_not_known_on_the_sheet_may_be_not_known_on_the_screen_and
     await sign_in(visitor, await settled_account(world["police"], "officer-1", Role.OFFICER), "officer-1")
     page, (number, _last) = await printed(visitor, "ndola_central_vsu", "request", 1)
     sheet = await visitor.client.get(next(one for one in page.links if one.endswith(".pdf")))
-    assert sheet.content.count(b"/Type /Page\n") == 1
+    assert sheet.content.count(b"/Type /Page\n") == 2  # front and back
     await visitor.send((await visitor.open("/paper")).form("/paper/enter"), number=number, **WRITTEN)
     form = (await visitor.open(f"/cases/new?sheet={number}")).form("/cases/new")
     page = await visitor.send(
@@ -495,9 +496,23 @@ def test_the_request_sheet_asks_what_the_screen_asks(world: World, kind: str) ->
     edge = world[kind].app.state.edge
     for language in ("en", "fr", "fa_AF"):
         sheet = sheets_pdf(sheet_text(edge, language, SheetKind.REQUEST), [("R-00001-C", "Ndola")])
-        assert sheet.count(b"/Type /Page\n") == 1  # one sheet is one page
-    labels = {row.label for row in sheet_text(edge, "en", SheetKind.REQUEST).rows}
-    assert {"Who came along?", "How was it answered?", "Care", "Who goes along?"} <= labels
+        assert sheet.count(b"/Type /Page\n") <= 2  # one sheet is one leaf
+    rows = {row.label: row.options for row in sheet_text(edge, "en", SheetKind.REQUEST).rows}
+    assert {"Who came along?", "How was it answered?", "Care", "Who goes along?"} <= rows.keys()
+    # Of a child nobody is there any more to be asked when the sheet is entered.
+    assert rows["For a child: is there a safe adult?"] == ("Yes, here", "Not here", "No")
+    assert rows["The child’s own word"] == ("Agrees", "Says no", "Too young, or cannot say")
+    assert "Not this one: suspected, or not wanted" in rows["The adult who looks after the child"]
+    assert "Nobody was found yet" in rows["If not this one: who stands in"]
+    assert ("Six months" in rows["It holds"], rows["Interpreter"]) == (True, ("None needed", "An interpreter helped"))
+
+
+def test_what_does_not_fit_on_the_front_of_a_sheet_stands_on_its_back_under_the_same_number() -> None:
+    rows = [Row(f"Question {n}", ("Yes", "No")) for n in range(40)]
+    document = Document("A4", margin_mm=MARGIN_MM)
+    front, back = sides_of(document, SheetText("Sheet", "Number", (), tuple(rows)), "R-00001-C", "Ndola")
+    assert [*front, *back] == rows
+    assert document.h / 2 < len(front) * 10 < document.h  # a row takes some ten millimetres
 
 
 @pytest.mark.parametrize("number", ["R-1", "R-99999-A"])

@@ -12,12 +12,12 @@ from pydantic import Field
 
 from services.health.care import commands
 from services.health.care.commands import Care, CareResult, InCare, KeepCare
+from services.health.care.listed import CLOCKS, elsewhere, services_of, windows_of
 from services.health.follow_ups.commands import set_next
 from shared.casework.accounts.sessions import Visit
 from shared.casework.arrivals.commands import EndArrival, end_arrival
 from shared.casework.cases.commands import WrongTime
 from shared.casework.cases.views import note_read
-from shared.casework.directory.places import places
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.here import Actor
 from shared.casework.holds.commands import is_set_aside
@@ -29,7 +29,7 @@ from shared.casework.referrals import story
 from shared.casework.referrals.asked_again import refused_fields, shown
 from shared.casework.referrals.commands import MakeTransition, answer_feedback, make_transition
 from shared.casework.referrals.tables import Referral
-from shared.contracts.casework.codes import CareClock, OutcomeCode, ReferralState, ServicePackage, Sex
+from shared.contracts.casework.codes import OutcomeCode, ReferralState, ServicePackage, Sex
 from shared.contracts.casework.lifecycle import IllegalTransition, MissingDetail, Transition
 from shared.kit.db import Transaction
 from shared.kit.errors import Coded, Conflict, RefnetError
@@ -49,10 +49,6 @@ LINES: dict[ServicePackage, tuple[Care, ...]] = {
     ServicePackage.INJURY_CARE: (Care.EXAMINATION, Care.INJURY_CARE, Care.TETANUS, Care.FIRST_LINE_SUPPORT),
 }  # fmt: skip
 OTHERS = (Care.EXAMINATION, Care.FIRST_LINE_SUPPORT)
-CLOCKS = {
-    Care.PEP: CareClock.PEP, Care.EMERGENCY_CONTRACEPTION: CareClock.EMERGENCY_CONTRACEPTION,
-    Care.HEPATITIS_B_VACCINE: CareClock.HEPATITIS_B_VACCINE,
-}  # fmt: skip
 
 
 class CareForm(Afterwards):
@@ -143,30 +139,22 @@ async def _page(
         held = await is_set_aside(tx, after) if after else False
         now = tx.clock.now()
         local = edge.pages.times("en", now).local(now)
-        others = [
-            p for p in await places(tx, edge.here, [edge.here.agency], whom.facility, local)
-            if p.id != whom.facility and set(p.facility.services) & set(_services(whom))
-        ]  # fmt: skip
+        others = await elsewhere(tx, edge.here, whom, local)
         refused = await refused_fields(tx, edge.here, whom.referral) if whom.referral else ()
     said = shown(whom.referral, refused) if whom.referral else {}
     standing = story.standing_of(whom.referral) if whom.referral else None
     return edge.pages.show(
         request, "health/care.html", visit, status=status, errors=bool(form.errors), form=form, r=whom.referral,
         walk_in=whom.walk_in, address=_address(whom), kept_lines=kept, standing=standing,
-        lines=[care for care in lines_of(_services(whom)) if _is_offered(care, said, kept)],
+        lines=[care for care in lines_of(services_of(whom)) if _is_offered(care, said, kept)],
         others=others, here_now="/here-now", on_paper=edge.here.on_paper(whom.facility), sheet=sheet, after=after,
-        is_held=held, said=said, windows={w["care"]: w["until"] for w in said.get("windows") or []}, clocks=CLOCKS,
+        is_held=held, said=said, windows=windows_of(said), clocks=CLOCKS,
         assumed={care for care, window in edge.here.programme.windows.items() if window.is_assumption("hours")},
     )  # fmt: skip
 
 
 def _address(whom: InCare) -> str:
     return f"/care/{whom.referral.id}" if whom.referral else f"/care/arrivals/{whom.walk_in.id}" if whom.walk_in else "/here-now"
-
-
-def _services(whom: InCare) -> list[str]:
-    # Nobody said what somebody without a request needs, so that every line is offered.
-    return (whom.referral.services if whom.referral else []) or [ServicePackage.ACUTE_CARE]  # none: they went with her consent
 
 
 @router.post("/care/{referral_id}")
@@ -224,7 +212,7 @@ def _entered(edge: Edge, tx: Transaction, whom: InCare, asked: CareForm, sheet: 
 async def _keep(tx: Transaction, by: Actor, whom: InCare, form: Filled[Any], at: datetime | None) -> dict[str, str]:
     """Keeps what was answered; returns how the lines stand then, the last word of each. Raises LineChanged."""
     known = {row.care: row.result for row in await commands.care_of(whom, tx)}
-    for care in lines_of(_services(whom)):
+    for care in lines_of(services_of(whom)):
         result, shown = form.value(f"care_{care}"), form.value(f"shown_{care}")
         if result not in set(CareResult) or result == shown:
             continue  # not answered, or as the page showed it: a colleague may have corrected it meanwhile

@@ -4,6 +4,7 @@ A number alone opens only what is open at this door: of any other it may be a st
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Literal
@@ -48,6 +49,13 @@ class Miss(StrEnum):
     TRIED = "tried"  # too many were, so that it was not looked for
 
 
+@dataclass(frozen=True, slots=True)
+class DeclinedHere:
+    """The number is of a request that this very door has declined: whoever works at it knows of it, and may be told."""
+
+    referral_id: UUID
+
+
 class RecordArrival(Form):
     """Somebody has come, with or without a code."""
 
@@ -85,7 +93,7 @@ class EndArrival(Form):
 
 async def record_arrival(
     command: RecordArrival, tx: Transaction, here: Here, by: Actor, *, only_known: bool = False
-) -> tuple[WalkIn | None, Referral | Miss | None]:
+) -> tuple[WalkIn | None, Referral | Miss | DeclinedHere | None]:
     """Somebody is at the door: matched by the code of a referral that is open there, or kept as a walk-in; nobody is asked for a
     police number. A code of another door, or of what has ended, is looked for again with who sent her, and when.
 
@@ -154,14 +162,16 @@ async def _fitting(tx: Transaction, code: str) -> list[Referral]:
         return list((await tx.session.execute(select(Referral).where(col(Referral.id).in_(ids)))).scalars()) if ids else []
 
 
-async def _open_here(tx: Transaction, code: str, facility: str, by: Actor) -> Referral | Miss:
-    """The open referral of a spoken code at this door, or at one that its hub works for."""
+async def _open_here(tx: Transaction, code: str, facility: str, by: Actor) -> Referral | Miss | DeclinedHere:
+    """The open referral of a spoken code at this door, or at one that its hub works for; or that it was declined there."""
     if not await may_try(tx, by):
         return Miss.TRIED
     fitting = await _fitting(tx, code)
     desks = by.desks if by.facility is not None else [facility]
-    here = [one for one in fitting if one.is_open and one.desk in desks]
-    return await _only(tx, here, fitting, by)
+    ours = [one for one in fitting if one.desk in desks]
+    found = await _only(tx, [one for one in ours if one.is_open], fitting, by)
+    declined = [one for one in ours if one.state == codes.ReferralState.DECLINED and one.case_id not in by.never]
+    return DeclinedHere(declined[0].id) if found is Miss.UNKNOWN and len(declined) == 1 else found
 
 
 async def _as_said(tx: Transaction, command: MatchArrival, here: Here, by: Actor) -> Referral | Miss:

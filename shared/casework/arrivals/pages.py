@@ -13,7 +13,7 @@ from sqlmodel import col
 from shared.casework import scope
 from shared.casework.accounts.sessions import Visit
 from shared.casework.arrivals import commands
-from shared.casework.arrivals.commands import MISTAKE, SENT_FROM, EndArrival, MatchArrival, Miss, RecordArrival
+from shared.casework.arrivals.commands import MISTAKE, SENT_FROM, DeclinedHere, EndArrival, MatchArrival, Miss, RecordArrival
 from shared.casework.cases.commands import WrongTime
 from shared.casework.cases.views import note_listed, note_read
 from shared.casework.edge import Edge, OneEdge
@@ -21,15 +21,16 @@ from shared.casework.here import Actor
 from shared.casework.pages.afterwards import AFTERWARDS_WORDS, Afterwards
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.paper.pages import SheetNumber, with_sheet
-from shared.casework.referrals.commands import lock_referral
+from shared.casework.referrals.commands import load_referral, lock_referral
 from shared.casework.referrals.domain import is_code
+from shared.casework.referrals.pages import proposed_place
 from shared.casework.referrals.tables import Referral
-from shared.contracts.casework.codes import AgencyKind
+from shared.contracts.casework.codes import AgencyKind, ReferralState
 from shared.contracts.casework.lifecycle import MissingDetail
 from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 from shared.kit.digits import typed
-from shared.kit.errors import Conflict
+from shared.kit.errors import Coded, Conflict, NotFound, Sentence
 from shared.kit.forms import Filled, fill
 from shared.kit.i18n import mark as _
 
@@ -43,6 +44,8 @@ NOT_FOUND = {  # the same words whether nothing fits, or another person's reques
     "said": _("No request of this agency has that number from that place and day. Care goes on all the same."),
     "tried": _("Too many numbers were tried here; this one was not looked for. Try it in a quarter of an hour. Care goes on."),
 }
+DECLINED_HERE = _("The request with that number was declined here, %(when)s. Care goes on all the same.")
+DECLINED_FOR = _("The request with that number was declined here, %(when)s; %(place)s was proposed. Care goes on all the same.")
 Unknown = Literal["number", "said", "tried"]
 
 
@@ -56,22 +59,33 @@ class AtTheDoor(Afterwards):
 
 
 @router.get("/arrivals/new")
-async def show_arrival(request: Request, edge: OneEdge, visit: Visitor, unknown: Unknown | None = None) -> Response:
-    """Somebody is here: by a spoken number, or without one. `unknown`: why a number that was typed just now opened nothing."""
-    return _arrival_page(request, edge, visit, await draft_of(request, visit), unknown)
+async def show_arrival(
+    request: Request, edge: OneEdge, visit: Visitor, unknown: Unknown | None = None, declined: UUID | None = None
+) -> Response:
+    """Somebody is here: by a spoken number, or without one. `unknown`: why a number that was typed just now opened nothing;
+    `declined`: the request of this desk that it is of."""
+    return await _arrival_page(request, edge, visit, await draft_of(request, visit), unknown, declined)
 
 
-def _arrival_page(
-    request: Request, edge: Edge, visit: Visit, form: Filled[Any], unknown: Unknown | None = None, status: int = 200
+async def _arrival_page(
+    request: Request,
+    edge: Edge,
+    visit: Visit,
+    form: Filled[Any],
+    unknown: Unknown | None = None,
+    declined: UUID | None = None,
+    status: int = 200,
 ) -> Response:
     visit.actor.may_work()
     doors = [(id_, one.name) for id_, one in edge.here.entry.facilities.items() if visit.actor.sees(id_)]
     doors.sort(key=lambda door: door[0] != visit.actor.facility)  # one's own door first: somebody stands at it
-    if unknown:
+    if declined is not None:
+        form.error("code", await _declined_here(request, edge, visit, declined))
+    elif unknown:
         form.error("code", NOT_FOUND[unknown])
     return edge.pages.show(
         request, "arrivals/new.html", visit, status=status, errors=bool(form.errors), form=form, doors=doors, here_now="/work",
-        unknown=unknown, on_paper=any(edge.here.on_paper(id_) for id_, _name in doors),
+        unknown=unknown or declined, on_paper=any(edge.here.on_paper(id_) for id_, _name in doors),
     )  # fmt: skip
 
 
@@ -83,7 +97,7 @@ async def post_arrival(request: Request, edge: OneEdge, visit: Visitor, values: 
     if asked is not None and asked.code is not None and not is_code(asked.code):
         form.error("code", NUMBER)
     if asked is None or form.errors:
-        return _arrival_page(request, edge, visit, form, status=422)
+        return await _arrival_page(request, edge, visit, form, status=422)
     code = typed(asked.code or "") or None
 
     async def work(tx: Transaction) -> str:
@@ -94,27 +108,58 @@ async def post_arrival(request: Request, edge: OneEdge, visit: Visitor, values: 
         walk_in, found = await commands.record_arrival(body, tx, edge.here, visit.actor, only_known=looked_for is not None)
         if isinstance(found, Referral):
             return f"/referrals/{found.id}"
+        if isinstance(found, DeclinedHere):
+            return f"/arrivals/new?declined={found.referral_id}"
         if walk_in is not None:
             return f"/arrivals/{walk_in.id}/match?unknown=number" if code else "/here-now"
         return f"/arrivals/new?unknown={'tried' if found is Miss.TRIED else 'number'}"
 
     try:
         answer = await submit(request, edge, visit, values, work)
-        unknown = _unknown(answer, request)
-        return _arrival_page(request, edge, visit, form, unknown, status=422) if unknown else answer
+        unknown, declined = _unknown(answer, request), _declined(answer, request)
+        if unknown is None and declined is None:
+            return answer
+        return await _arrival_page(request, edge, visit, form, unknown, declined, status=422)
     except WrongTime as error:
         form.error(error.part, error)
     except MissingDetail as error:
         form.error(error.field, AFTERWARDS_WORDS.get(error.field, error))
-    return _arrival_page(request, edge, visit, form, status=422)
+    return await _arrival_page(request, edge, visit, form, status=422)
 
 
 def _unknown(answer: Response, request: Request) -> Unknown | None:
     """Why what was said opened nothing, where the form's own page says so: then it stands there as it was typed, after a second
     tap too."""
-    there = urlsplit(answer.headers["location"])
-    said = parse_qs(there.query).get("unknown", [""])[-1] if there.path == request.url.path else ""
+    said = _said_of_it(answer, request, "unknown")
     return cast(Unknown, said) if said in NOT_FOUND else None
+
+
+def _declined(answer: Response, request: Request) -> UUID | None:
+    """The same where this desk has declined the request that the number is of."""
+    said = _said_of_it(answer, request, "declined")
+    return UUID(said) if said else None
+
+
+def _said_of_it(answer: Response, request: Request, name: str) -> str:
+    there = urlsplit(answer.headers["location"])
+    return parse_qs(there.query).get(name, [""])[-1] if there.path == request.url.path else ""
+
+
+async def _declined_here(request: Request, edge: Edge, visit: Visit, referral_id: UUID) -> Sentence:
+    """When this desk declined a request, and where it proposed to send; raises OutOfSight where it is not this desk's."""
+    async with edge.database.write() as tx:  # the look is kept
+        referral = await load_referral(tx, referral_id, visit.actor)
+        await note_read(tx, referral.case_id, visit.actor, "referral")
+        proposed = await proposed_place(tx, referral)
+        times = edge.pages.times(edge.pages.language(request, visit.language), tx.clock.now())
+    if referral.direction != "in" or referral.state != ReferralState.DECLINED or referral.ended_at is None:
+        raise NotFound("There is no such page.")
+    when = times.short(referral.ended_at)
+    if proposed is None:
+        return Sentence(DECLINED_HERE, {"when": when})
+    return Sentence(
+        DECLINED_FOR, {"when": when, "place": Coded("/".join(filter(None, proposed)), "place" if proposed[1] else "agency")}
+    )
 
 
 class WhichRequest(Body):

@@ -5,7 +5,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 
 from shared.casework.arrivals import commands
-from shared.casework.arrivals.commands import EndArrival, MatchArrival, Miss, RecordArrival
+from shared.casework.arrivals.commands import DeclinedHere, EndArrival, MatchArrival, Miss, RecordArrival
 from shared.casework.edge import IdempotencyKey, OneEdge, Page, SignedIn, command
 from shared.casework.referrals import views
 from shared.casework.referrals.tables import Referral, WalkIn
@@ -27,8 +27,8 @@ async def post_arrival(
     return await command(request, edge, by, work, status=201, key=key)
 
 
-def _view(walk_in: WalkIn | None, found: Referral | Miss | None) -> views.ArrivalView:
-    return views.arrival_view(walk_in, None if isinstance(found, Miss) else found)
+def _view(walk_in: WalkIn | None, found: Referral | Miss | DeclinedHere | None) -> views.ArrivalView:
+    return views.arrival_view(walk_in, found if isinstance(found, Referral) else None)
 
 
 @router.get("/arrivals")

@@ -62,6 +62,15 @@ async def keep_childs_word(
     await tx.session.flush()
 
 
+async def keep_adult_there(case_id: UUID, tx: Transaction, by: Actor) -> None:
+    """A safe adult has come to a child of whom it was answered that none is there: what is told from now on says so."""
+    by.may_work()
+    case = await load_case(tx, case_id, by, lock=True)
+    case.child = {**(case.child or {}), "safe_adult_present": str(Ternary.YES)}
+    case.told_under = {name: under for name, under in case.told_under.items() if name != "child"}
+    await tx.session.flush()
+
+
 def _is_safe_adult_there(caregiver: Caregiver, stands_in: StandIn | None, before: events.ChildFacts | None) -> Ternary:
     if caregiver is Caregiver.SAFE:  # safe, and perhaps not here: page 1 asked that
         return Ternary.YES if before is None or before.safe_adult_present is Ternary.UNKNOWN else before.safe_adult_present

@@ -17,12 +17,14 @@ from markupsafe import Markup
 from shared.casework.accounts.sessions import IDLE_LOCK
 from shared.casework.arrivals.commands import CareKept
 from shared.casework.cases.tables import Case
+from shared.casework.directory.places import Place
 from shared.casework.directory.seats import SeatsNow
 from shared.casework.eyes.look_up import OwnNumber
 from shared.casework.figures.counting import Count
 from shared.casework.here import Actor, Here
 from shared.casework.lines.local_facts import LocalFacts
 from shared.casework.pages import words
+from shared.casework.referrals.tables import Referral
 from shared.casework.registers.domain import has_registers
 from shared.contracts.casework.authority import SERVING
 from shared.contracts.casework.codes import IncidentType, ProgressCode, Role, SafeHours
@@ -101,6 +103,30 @@ class ToTell:
     hours: SafeHours | None
 
 
+@dataclass(frozen=True, slots=True)
+class KeptLine:
+    """One line of what was given: its codes, and until when it works best elsewhere where it is out of stock here."""
+
+    care: str
+    result: str
+    still_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class KeptList:
+    """What was kept of the care on a referral, when last, and the nearest other place of this agency for what is still due."""
+
+    kept_at: datetime
+    lines: Sequence[KeptLine]
+    elsewhere: Place | None
+
+    @property
+    def due(self) -> Sequence[KeptLine]:
+        """What is out of stock here while there is time for it elsewhere."""
+        return [one for one in self.lines if one.still_until is not None]
+
+
+KeptListOf = Callable[[Transaction, Here, Referral, datetime], Awaitable[KeptList | None]]  # at a local time
 ToTellAll = Callable[[Transaction, Here, Actor], Awaitable[tuple[Sequence[ToTell], int]]]  # by case, and how many steps in all
 
 
@@ -119,6 +145,7 @@ class Look:
     told_before: ToldBefore | None = None  # which kind of violence was told of a case before anything of it was recorded
     case_facts: CaseFacts | None = None  # what this agency alone keeps of a case, for its page
     care_kept: CareKept | None = None  # whether this agency has kept care on an arrival: then somebody had come
+    kept_list: KeptListOf | None = None  # what this agency has kept of the care on a referral
     own_number: str | None = None  # what a number is called by which this agency alone knows a case, and how it is found by it
     find_own: OwnNumber | None = None
     to_tell: ToTellAll | None = None  # whom a desk of this agency has something to tell

@@ -12,8 +12,10 @@ from pydantic import Field
 from shared.casework.accounts.sessions import Visit
 from shared.casework.arrivals.commands import RecordArrival, record_arrival
 from shared.casework.cases.commands import TooLongAgo
+from shared.casework.consents.her_own import Caregiver, StandIn
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
+from shared.casework.pages.words import SPANS
 from shared.casework.paper import commands
 from shared.casework.paper.commands import SheetKind
 from shared.casework.paper.sheets import Row, SheetText, sheets_pdf
@@ -187,10 +189,15 @@ def sheet_text(edge: Edge, language: str, kind: SheetKind) -> SheetText:
             Row(say(_("Hours ago: at least, at most")), digits=(3, 3)),
             Row(say(_("Language")), tuple(named_in(language, tag) for tag in edge.here.programme.languages)),
             Row(say(_("Who came along?")), (say(_("Nobody")), say(_("A relative")), say(_("Someone else")))),
-            Row(say(_("For a child: a safe adult is here")), yes_no),
+            Row(say(_("For a child: is there a safe adult?")), (say(_("Yes, here")), say(_("Not here")), say(_("No")))),
             *(Row(asked[kind_], yes_no) for kind_ in (edge.here.kind_of(p) for p in edge.here.serving) if kind_ in asked),
             Row(say(_("We may hear that she or he came")), yes_no),
+            Row(say(_("It holds")), words(SPANS, "span")),
+            Row(say(_("The child’s own word")), (say(_("Agrees")), say(_("Says no")), say(_("Too young, or cannot say")))),
+            Row(say(_("The adult who looks after the child")), words(Caregiver, "caregiver")),
+            Row(say(_("If not this one: who stands in")), words(StandIn, "stand_in")),
             Row(say(_("How was it answered?")), words(ANSWERED_BY, "how")),
+            Row(say(_("Interpreter")), (say(_("None needed")), say(_("An interpreter helped")))),
             Row(say(_("Care")), words(_care_asked_for(edge), "service")),
             Row(say(_("Sent to (place)"))),
             Row(say(_("Way")), words(MODES, "mode")),

@@ -37,16 +37,36 @@ class SheetText:
 
 
 def sheets_pdf(text: SheetText, sheets: Sequence[tuple[str, str]]) -> bytes:
-    """One A4 page for each sheet, given by its number and the name of the place that it was printed for."""
+    """An A4 leaf for each sheet, given by its number and the name of the place that it was printed for: what does not fit on its
+    front stands on its back, under the same number."""
     from shared.kit.pdf import Document  # the library takes a third of a process's start, and most print nothing
 
     document = Document("A4", margin_mm=MARGIN_MM, is_rtl=text.is_rtl)
+    sides = sides_of(Document("A4", margin_mm=MARGIN_MM, is_rtl=text.is_rtl), text, *sheets[0]) if sheets else []
     for number, place in sheets:
-        _page(document, text, number, place)
+        for rows in sides:
+            y = _head(document, text, number, place)
+            for row in rows:
+                y = _row(document, text, row, y)
     return document.bytes()
 
 
-def _page(document: "Document", text: SheetText, number: str, place: str) -> None:
+def sides_of(draft: "Document", text: SheetText, number: str, place: str) -> list[list[Row]]:
+    """Which rows stand on which side of the leaf; `draft` is drawn on and thrown away."""
+    top = y = _head(draft, text, number, place)
+    sides: list[list[Row]] = [[]]
+    for row in text.rows:
+        end = _row(draft, text, row, y)
+        if end > draft.h - MARGIN_MM and sides[-1]:
+            sides.append([])
+            end = top + end - y
+        sides[-1].append(row)
+        y = end
+    return sides
+
+
+def _head(document: "Document", text: SheetText, number: str, place: str) -> float:
+    """Begins a side; returns where its rows begin."""
     document.add_page()
     width = document.epw
     _write(document, text, MARGIN_MM, MARGIN_MM, width * 0.6, text.title, 18, bold=True)
@@ -58,9 +78,7 @@ def _page(document: "Document", text: SheetText, number: str, place: str) -> Non
     y = MARGIN_MM + 20
     for rule in text.rules:
         y = _write(document, text, MARGIN_MM, y, width, rule, BODY_PT, bold=True)
-    y += GAP_MM
-    for row in text.rows:
-        y = _row(document, text, row, y)
+    return y + GAP_MM
 
 
 def _row(document: "Document", text: SheetText, row: Row, y: float) -> float:

@@ -18,6 +18,7 @@ from shared.casework.agreements import views as agreements
 from shared.casework.cases.commands import load_case
 from shared.casework.cases.tables import Case, Incident
 from shared.casework.cases.views import note_read
+from shared.casework.consents.her_own import Caregiver, keep_adult_there
 from shared.casework.consents.tables import Consent
 from shared.casework.consents.views import is_no, last_answers, unasked
 from shared.casework.directory.mandates import elsewhere
@@ -27,6 +28,7 @@ from shared.casework.directory.seats import NO_SEATS, Instead, by_seats, instead
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.here import NOWHERE, lies_nowhere
 from shared.casework.holds.commands import is_set_aside
+from shared.casework.pages.frame import KeptList
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.paper.commands import sheet_of_request, sheets_of
 from shared.casework.paper.tables import Sheet
@@ -51,6 +53,7 @@ from shared.contracts.casework.codes import (
     ConsentItem,
     Escort,
     ServicePackage,
+    Ternary,
     TravelMode,
     Urgency,
 )  # fmt: skip
@@ -78,6 +81,8 @@ LAST_SEEN = "SELECT last FROM exchange_feed WHERE id = 1"
 class NobodyThere(Conflict):
     """Somebody is hurt, and the place that was chosen is closed now, or has no screen."""
 
+    field = "anyway"
+
 
 class Sending(Body):
     """Page 3: which care, where, and how she gets there."""
@@ -86,6 +91,7 @@ class Sending(Body):
     place: str = Field(pattern=r"^[a-z][a-z0-9_]*/[a-z][a-z0-9_-]*$")
     mode: TravelMode
     escort: Escort
+    adult_there: Literal["yes"] | None = None  # a safe adult is there after all, though it was answered that none is
     expected: str | None = Field(default=None, pattern=r"^([01]\d|2[0-3]):[0-5]\d$")  # else as far as the place is
     carries: Literal["card", "code", "nothing"]
     anyway: Literal["yes"] | None = None  # somebody is hurt, and it goes all the same to where nobody reads a screen now
@@ -102,6 +108,12 @@ WORDS = {
     "expected": _("Type the time as 08:15."),
     "carries": _("Ask what can be carried safely, and choose it."),
 }
+
+
+class NoSafeAdult(Conflict):
+    """A safe adult is to go along with a child who has none here, or whose own is doubted: asked once more, and never refused."""
+
+    field = "adult_there"
 
 
 # --- page 3 ------------------------------------------------------------------------------------------------------------
@@ -289,7 +301,7 @@ async def _last_incident(tx: Transaction, case: Case) -> Incident | None:
 def _care_until(edge: Edge, incident: Incident | None, now: datetime) -> datetime | None:
     range_ = (incident.earliest_at, incident.latest_at) if incident else (None, None)
     open_windows = windows_of_care(edge.here, *range_, now)
-    found = [w["until"] for w in open_windows if w["care"] == CareClock.PEP]
+    found = [w["until"] for w in open_windows if w["care"] == CareClock.PEP] or [w["until"] for w in open_windows]
     return found[0] if found else None
 
 
@@ -357,6 +369,7 @@ async def post_refer(case_id: UUID, request: Request, edge: OneEdge, visit: Visi
 
     async def work(tx: Transaction) -> str:
         case = await load_case(tx, case_id, visit.actor)
+        await _safe_adult_is_there(tx, case, asked, visit)
         incident = await _last_incident(tx, case)
         _still_about(asked.incident, incident)
         sheet = await sheet_of_request(tx, case.id, visit.actor)
@@ -384,7 +397,7 @@ async def post_refer(case_id: UUID, request: Request, edge: OneEdge, visit: Visi
     except ConsentMissing:
         form.error("place", _("Nobody agreed that this place may know. Ask first, then send."))
     except Conflict as error:
-        form.error("anyway" if isinstance(error, NobodyThere) else "place", error)
+        form.error(getattr(error, "field", "place"), error)
     except ValidationError:  # a place or an office that no form offers
         form.error("place", WORDS["place"])
     return await _refer_page(case_id, request, edge, visit, form, status=422)
@@ -405,6 +418,24 @@ async def _somebody_is_there(
             "Somebody is hurt, and at %(place)s nobody reads a screen now. Choose a place that is open, or tick below that it goes "
             "there all the same, and call.", place=Coded(asked.place, "place"),
         )  # fmt: skip
+
+
+async def _safe_adult_is_there(tx: Transaction, case: Case, asked: Sending, visit: Visit) -> None:
+    """Raises NoSafeAdult where what was answered of a child's adult says otherwise; a tick that one is there is kept as that."""
+    if asked.escort is not Escort.SAFE_ADULT or case.child is None:
+        return
+    is_doubted = (case.adult or {}).get("caregiver") == Caregiver.NOT_THIS_ONE
+    is_lacking = case.child.get("safe_adult_present") == Ternary.NO
+    if asked.adult_there is not None:
+        if is_lacking:
+            await keep_adult_there(case.id, tx, visit.actor)
+    elif is_doubted:
+        raise NoSafeAdult(
+            "The adult who looks after the child is not the safe one: choose who goes along, or tick that it is another, whom the "
+            "child trusts."
+        )
+    elif is_lacking:
+        raise NoSafeAdult("It was answered that no safe adult is there: choose who goes along, or tick that one is there now.")
 
 
 async def _keep(case_id: UUID, edge: Edge, visit: Visit, values: Values, tx: Transaction) -> str:
@@ -540,12 +571,24 @@ async def referral_page(
             "not_used": await refused_fields(tx, edge.here, referral), "answers_again": await answers_of(tx, referral.id),
             "items_again": items_of(edge.here, referral) if referral.arrived_at else (),
             "tells_of_others": sharing.tells_of_other_places(edge.here, referral.issuer, referral.recipient),
+            "kept_list": await kept_list(tx, edge, visit, referral),
         }  # fmt: skip
     name = "issued" if referral.direction == "out" else "received"
     return edge.pages.show(
         request, f"referrals/{name}.html", visit, here_now="/cases", form=form, status=status, errors=bool(form.errors),
         live=None if form.errors else f"/live?after={after}", **context,
     )  # fmt: skip
+
+
+async def kept_list(tx: Transaction, edge: Edge, visit: Visit, referral: Referral) -> KeptList | None:
+    """What was kept here of the care on a referral; showing it is a look at that."""
+    if edge.pages.look.kept_list is None or referral.direction != "in":
+        return None
+    now = tx.clock.now()
+    found = await edge.pages.look.kept_list(tx, edge.here, referral, edge.pages.times("en", now).local(now))
+    if found is not None:
+        await note_read(tx, referral.case_id, visit.actor, "care")
+    return found
 
 
 async def last_seen(edge: Edge) -> int:
