@@ -27,7 +27,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import pytest_asyncio
-from agencies import SECRET, Desk, Refused, TestAgency, World
+from agencies import SECRET, Desk, Refused, TestAgency, World, purpose_of
 from programme_town import ProgrammeTown, programme_town
 from schema import sqlite_at_head
 from signing_in import settled_account, sign_in
@@ -79,7 +79,13 @@ async def refused(work: Any) -> tuple[int, str]:
 
 
 async def agrees(desk: Desk, case_id: str, recipient: str, *items: str) -> Any:
-    body = {"recipient": recipient, "purpose": "care", "items": ["req", *items], "how": "spoken", "language": "fa-AF"}
+    body = {
+        "recipient": recipient,
+        "purpose": purpose_of(recipient),
+        "items": ["req", *items],
+        "how": "spoken",
+        "language": "fa-AF",
+    }
     return await desk.post(f"/cases/{case_id}/consents", body)
 
 

@@ -90,14 +90,14 @@ async def take_back_alone(case_id: UUID, consent_id: UUID, tx: Transaction, here
     case = await load_case(tx, case_id, by)
     if not taken.is_new or not is_told_by_law(here, case, former.recipient):
         return former
-    standing = await released(tx, case.id, former.recipient)
+    standing = await released(tx, here, case.id, former.recipient, BY_LAW)
     if standing is None and former.recipient in here.serving:  # else another answer stands, and what is issued rests on it
         duty = RecordConsent(
             recipient=former.recipient, purpose=codes.Purpose.PROTECTION, items=(ConsentItem.REQ,), basis=Basis.LEGAL_BASIS,
             legal_duty=LegalDuty.CHILD_PROTECTION_LAW, how=codes.ConsentHow.SPOKEN, language=_language(here, former),
         )  # fmt: skip
         await record_consent(case.id, duty, tx, here, by)
-        standing = await released(tx, case.id, former.recipient)
+        standing = await released(tx, here, case.id, former.recipient, BY_LAW)
     for ended in _asked_by_law(taken.ended):
         request = await _anew(tx, here, ended)
         if request is None:
