@@ -64,7 +64,7 @@ class Centres:
     async def _ask(self, at: _Staying, turn: int) -> None:
         """She says yes to one partner, and it is asked. Nothing goes to the next one before she has said yes to that one too."""
         place = at.stay.asked[turn]
-        await self.town.agree(at.desk, at.case_id, place, "support", ("req", "fb"), at.report.language)
+        await self.town.agree(at.desk, at.case_id, place, ("req", "fb"), at.report.language)
         referral_id = await self.town.request(at.desk, at.case_id, at.incident_id, place, at.stay.service)
         self.town.after(ANSWERED_AFTER, partial(self._answer, at, turn, referral_id))
 

@@ -167,7 +167,7 @@ class Desks:
 
     async def _send_to_lawyer(self, desk: Desk, case_id: str, incident_id: str, one: Report, place: str) -> None:
         """A partner's lawyer is asked, with her yes to that one: for the request alone."""
-        await self.town.agree(desk, case_id, place, "support", ("req", "fb"), one.language)
+        await self.town.agree(desk, case_id, place, ("req", "fb"), one.language)
         await self._request(desk, case_id, incident_id, one, place, ServicePackage.LEGAL_AID)
 
     async def _request(

@@ -43,7 +43,7 @@ class Prosecutors:
         if found is None:
             return
         to, limit = found
-        await self.town.agree(desk, case_id, to, "justice", ("req",), one.language)
+        await self.town.agree(desk, case_id, to, ("req",), one.language)
         self.town.after(handed_after(limit, one.hand_over_share), partial(self._hand_over, desk, case_id, to))
 
     async def _hand_over(self, desk: Desk, case_id: str, to: str) -> None:

@@ -12,6 +12,7 @@ from services.simulate.days import Act, Days
 from services.staging import Account, Person
 from shared.casework.accounts.commands import TOKEN_LIFE
 from shared.casework.directory.network import Network
+from shared.casework.sharing import THERE_FOR
 from shared.contracts.casework.codes import AgencyKind, FacilityMode, Role
 from shared.kit.errors import RefnetError
 from shared.programmes.indicators import Measure
@@ -123,8 +124,9 @@ class Town:
         """Whether a place has no line of its own."""
         return self.network.agencies[self.agency_of[place]].facilities[place].mode is not FacilityMode.ONLINE
 
-    async def agree(self, desk: Desk, case_id: str, place: str, purpose: str, items: Sequence[str], language: str) -> None:
-        """She says yes, with her thumb, to asking whoever works at a place."""
+    async def agree(self, desk: Desk, case_id: str, place: str, items: Sequence[str], language: str) -> None:
+        """She says yes, with her thumb, to asking whoever works at a place for what they are there for."""
+        purpose = THERE_FOR[self.network.agencies[self.agency_of[place]].kind]
         body = {"recipient": self.agency_of[place], "purpose": purpose, "items": [*items], "how": "thumb", "language": language}
         await desk.post(f"/cases/{case_id}/consents", body)
 

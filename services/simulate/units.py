@@ -120,7 +120,7 @@ class Units:
     async def _send(
         self, desk: Desk, case_id: str, incident_id: str, one: Report, place: str, package: ServicePackage
     ) -> Written:  # fmt: skip
-        await self.town.agree(desk, case_id, place, "justice", ("req", "fb"), one.language)
+        await self.town.agree(desk, case_id, place, ("req", "fb"), one.language)
         referral_id = await self.town.request(desk, case_id, incident_id, place, package)
         return Written(referral_id, self.town.agency_of[place], place, self.town.days.now, one)
 

@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import or_, select, update
 from sqlmodel import col
 
+from shared.casework import sharing
 from shared.casework.cases.commands import case_for_circle
 from shared.casework.cases.tables import TOLD_PARTS, Case
 from shared.casework.circles.commands import note_off
@@ -186,21 +187,34 @@ async def _consent(
     items = {ConsentItem.REQ, *(item for field, item in rows.items() if getattr(fact, field) is not None)}
     items |= {ConsentItem.FB} if fact.feedback_agreed else set()
     known = await tx.session.get(Consent, word.consent_id)
+    kind = here.kind_of(recipient)
     if known is not None:
         if known.how == codes.ConsentHow.NOT_KNOWN:
             known.items = sorted({*known.items, *map(str, items)})
+            if not sharing.ASKED_FOR[codes.Purpose(known.purpose)].issuperset(fact.services):
+                known.purpose = sharing.THERE_FOR[kind]
         return known
     duty = fact.child.legal_duty if fact.child is not None else None
     if fact.basis is codes.Basis.LEGAL_BASIS and duty is None:
         duty = codes.LegalDuty.CHILD_PROTECTION_LAW  # the one that pages record, and the narrowest: it opens one service
     language = fact.needs.language if fact.needs is not None else UNDETERMINED
     consent = Consent(
-        id=word.consent_id, case_id=case.id, recipient=recipient, purpose=codes.Purpose.CARE, items=sorted(map(str, items)),
+        id=word.consent_id, case_id=case.id, recipient=recipient, purpose=_purpose(fact, kind), items=sorted(map(str, items)),
         basis=fact.basis, legal_duty=duty, how=codes.ConsentHow.NOT_KNOWN, language=language, explained_by=NOBODY,
         given_at=word.occurred_at,
     )  # fmt: skip
     await _keep_consent(tx, here, case, consent)
     return consent
+
+
+def _purpose(fact: events.ReferralIssued, kind: codes.AgencyKind) -> codes.Purpose:
+    """What a yes was for that let these services be asked for: the purpose that lets least else be, as no more is known of it."""
+    if fact.basis is not codes.Basis.CONSENT:
+        return codes.Purpose.PROTECTION if fact.basis is codes.Basis.LEGAL_BASIS else sharing.THERE_FOR[kind]
+    covering = [purpose for purpose, services in sharing.ASKED_FOR.items() if services.issuperset(fact.services)]
+    return min(
+        covering, key=lambda purpose: len(sharing.ASKED_FOR[purpose] & codes.PROVIDED_BY[kind]), default=sharing.THERE_FOR[kind]
+    )
 
 
 async def _keep_consent(tx: Transaction, here: Here, case: Case, consent: Consent) -> None:
@@ -216,7 +230,7 @@ async def _taken_back(recipient: str, fact: events.Event, word: Returned, tx: Tr
     case = await case_for_circle(tx, here, fact.circle, here.first_place())
     consent = await tx.session.get(Consent, fact.consent, populate_existing=True)
     if consent is None:
-        consent = _known_by_its_end(fact.consent, case, recipient, word)
+        consent = _known_by_its_end(fact.consent, case, here, recipient, word)
         await _keep_consent(tx, here, case, consent)
     if consent.taken_back_at is None:
         consent.taken_back_at, consent.version = word.occurred_at, consent.version + 1
@@ -242,7 +256,7 @@ async def _ended(recipient: str, fact: events.Event, word: Returned, tx: Transac
     case = await case_for_circle(tx, here, fact.circle, here.first_place())
     consent = await tx.session.get(Consent, fact.consent, populate_existing=True)
     if consent is None:
-        consent = _known_by_its_end(fact.consent, case, recipient, word)
+        consent = _known_by_its_end(fact.consent, case, here, recipient, word)
         await _keep_consent(tx, here, case, consent)
     consent.expires_at = consent.expires_at or word.occurred_at
     await tx.session.flush()
@@ -251,9 +265,10 @@ async def _ended(recipient: str, fact: events.Event, word: Returned, tx: Transac
     return True
 
 
-def _known_by_its_end(consent_id: UUID, case: Case, recipient: str, word: Returned) -> Consent:
+def _known_by_its_end(consent_id: UUID, case: Case, here: Here, recipient: str, word: Returned) -> Consent:
+    purpose = sharing.THERE_FOR[here.kind_of(recipient)]
     return Consent(
-        id=consent_id, case_id=case.id, recipient=recipient, purpose=codes.Purpose.CARE, items=[str(ConsentItem.REQ)],
+        id=consent_id, case_id=case.id, recipient=recipient, purpose=purpose, items=[str(ConsentItem.REQ)],
         basis=codes.Basis.CONSENT, how=codes.ConsentHow.NOT_KNOWN, language=UNDETERMINED, explained_by=NOBODY,
         given_at=word.occurred_at,
     )  # fmt: skip

@@ -15,7 +15,7 @@ from sqlmodel import col
 from shared.casework.consents.tables import Consent, Refusal
 from shared.casework.here import Here
 from shared.contracts.casework import codes, events, minimal_data
-from shared.contracts.casework.codes import AgencyKind, ConsentItem, ServicePackage
+from shared.contracts.casework.codes import PROVIDED_BY, AgencyKind, Basis, ConsentHow, ConsentItem, Purpose, ServicePackage
 from shared.kit.db import Transaction
 from shared.kit.errors import Coded, RefnetError
 from shared.kit.i18n import mark as _
@@ -26,6 +26,22 @@ OPENED_BY: dict[tuple[AgencyKind, AgencyKind, str], frozenset[ServicePackage]] =
         {ServicePackage.REPORT_TO_POLICE, ServicePackage.STATEMENT_AT_CLINIC}
     ),
     (AgencyKind.HEALTH, AgencyKind.POLICE, "safety"): frozenset({ServicePackage.PROTECTION}),
+}
+
+# What an agency of a kind is there for: what a page asks about, and what a yes to it is for where nobody asked for more.
+THERE_FOR = {
+    AgencyKind.HEALTH: Purpose.CARE, AgencyKind.SOCIAL_WELFARE: Purpose.SUPPORT, AgencyKind.POLICE: Purpose.PROTECTION,
+    AgencyKind.PARTNER: Purpose.SUPPORT, AgencyKind.JUSTICE: Purpose.JUSTICE, AgencyKind.OVERSIGHT: Purpose.STATISTICS,
+}  # fmt: skip
+# What may be asked for under a yes for a purpose (assumption: the guides name purposes, and not what each covers).
+_S = ServicePackage
+ASKED_FOR: dict[Purpose, frozenset[ServicePackage]] = {
+    Purpose.CARE: PROVIDED_BY[AgencyKind.HEALTH] | {_S.PSYCHOSOCIAL},
+    Purpose.SUPPORT: PROVIDED_BY[AgencyKind.SOCIAL_WELFARE] | PROVIDED_BY[AgencyKind.PARTNER],
+    Purpose.PROTECTION: PROVIDED_BY[AgencyKind.POLICE] | {_S.SHELTER, _S.CHILD_PROTECTION},
+    Purpose.JUSTICE: PROVIDED_BY[AgencyKind.JUSTICE]
+    | {_S.REPORT_TO_POLICE, _S.STATEMENT_AT_CLINIC, _S.LEGAL_AID, _S.COURT_SUPPORT},
+    Purpose.STATISTICS: frozenset(),  # whoever counts asks for nothing
 }
 
 # What a duty asks for; whatever else the same agency could do needs a yes. A duty that is not listed asks for nothing.
@@ -51,25 +67,81 @@ class Released:
     basis: codes.Basis
     items: frozenset[ConsentItem]
     legal_duty: codes.LegalDuty | None
+    purpose: Purpose
 
 
 def may_ask(release: Released, services: Iterable[ServicePackage]) -> tuple[ServicePackage, ...]:
-    """Of these services, those that may be asked for: what rests on the law alone asks for what the law names."""
-    if release.basis is not codes.Basis.LEGAL_BASIS:
+    """Of these services, those that may be asked for: under her yes what it is for covers, and by the law alone what that names."""
+    if release.basis is Basis.VITAL_INTEREST:
         return tuple(services)
-    named = ASKED_BY_LAW.get(release.legal_duty, frozenset()) if release.legal_duty is not None else frozenset()
+    if release.basis is Basis.CONSENT:
+        named = ASKED_FOR[release.purpose]
+    else:
+        named = ASKED_BY_LAW.get(release.legal_duty, frozenset()) if release.legal_duty is not None else frozenset()
     return tuple(service for service in services if service in named)
 
 
 Releases = Mapping[str, Released]  # what is in force, by recipient
 
 
-async def released(tx: Transaction, case_id: UUID, recipient: str) -> Released | None:
-    """What her last answer about a recipient releases; None where it is a no, was taken back or has expired.
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was kept of one question about a recipient: her yes, or what the law or her life asked for instead."""
 
-    An older answer never revives.
+    id: UUID
+    purpose: Purpose
+    items: list[str]
+    basis: Basis
+    legal_duty: codes.LegalDuty | None
+    how: ConsentHow
+    expires_at: datetime | None
+    taken_back_at: datetime | None
 
-    Takes the row FOR SHARE, so that taking it back waits for what is being said.
+
+def in_force_of(
+    kind: AgencyKind | None, answers: Iterable[Answer], now: datetime, services: Collection[ServicePackage] = ()
+) -> Released | None:
+    """Of what was kept about one recipient, in the order in which it was, the answer under which it may be told, or asked for these
+    services; None where each was taken back, has expired or is for something else.
+
+    Each purpose has its last answer: an older one never revives, and one for another purpose neither narrows nor widens it. First
+    comes the one for what the recipient is there for, and else the last. What the law or her life asked for takes the place of an
+    answer for that. Of what a restore has brought back it is not known what it was for: it takes the place of all before it, and
+    gives it to whatever comes after.
+    """
+    there_for = THERE_FOR.get(kind) if kind is not None else None  # one that has left the network is there for nothing
+    last: dict[Purpose | None, Answer] = {}
+    for one in answers:
+        if ConsentHow.NOT_KNOWN in {one.how, *(former.how for former in last.values())}:
+            last.clear()
+        purpose = one.purpose if one.basis is Basis.CONSENT and kind is not None else there_for
+        last.pop(purpose, None)
+        last[purpose] = one
+    in_turn = [*([last.pop(there_for)] if there_for in last else []), *reversed(last.values())]
+    return next((_release(one) for one in in_turn if _holds(one, now) and _is_for(kind, one, services)), None)
+
+
+def _holds(one: Answer, now: datetime) -> bool:
+    return one.taken_back_at is None and (one.expires_at is None or one.expires_at > now)
+
+
+def _is_for(kind: AgencyKind | None, one: Answer, services: Collection[ServicePackage]) -> bool:
+    if one.basis is not Basis.CONSENT:
+        return True
+    covers = ASKED_FOR[one.purpose]
+    return covers.issuperset(services) if services or kind is None else bool(covers & PROVIDED_BY[kind])
+
+
+def _release(one: Answer) -> Released:
+    return Released(one.id, one.basis, frozenset(map(ConsentItem, one.items)), one.legal_duty, one.purpose)
+
+
+async def released(
+    tx: Transaction, here: Here, case_id: UUID, recipient: str, services: Collection[ServicePackage] = ()
+) -> Released | None:
+    """What her answers about a recipient release, for these services where some are named: see `in_force_of`. None after a no.
+
+    Takes the rows FOR SHARE, so that taking one back waits for what is being said.
     """
     refused_since = exists().where(
         col(Refusal.case_id) == case_id, col(Refusal.recipient) == recipient, col(Refusal.id) > col(Consent.id)
@@ -77,49 +149,40 @@ async def released(tx: Transaction, case_id: UUID, recipient: str) -> Released |
     query = (
         select(Consent)
         .where(col(Consent.case_id) == case_id, col(Consent.recipient) == recipient, ~refused_since)
-        .order_by(col(Consent.id).desc())  # UUIDv7: the order in which they were recorded
-        .limit(1)
+        .order_by(col(Consent.id))  # UUIDv7: the order in which they were recorded
         .with_for_update(read=True)
         .execution_options(populate_existing=True)
     )
-    last = (await tx.session.execute(query)).scalar_one_or_none()
-    if last is None:
-        return None
-    is_taken_back = last.taken_back_at is not None
-    return release_of(last.id, last.basis, last.items, last.legal_duty, is_taken_back, last.expires_at, tx.clock.now())
+    answers = [answer_of(one) for one in (await tx.session.execute(query)).scalars()]
+    return in_force_of(here.known_kind(recipient), answers, tx.clock.now(), services)
 
 
-async def in_force(tx: Transaction, case_ids: Collection[UUID]) -> dict[tuple[UUID, str], Released]:
+def answer_of(one: Consent) -> Answer:
+    """A row of the table, as it is judged."""
+    duty = codes.LegalDuty(one.legal_duty) if one.legal_duty else None
+    return Answer(
+        one.id, Purpose(one.purpose), one.items, Basis(one.basis), duty, ConsentHow(one.how), one.expires_at, one.taken_back_at
+    )
+
+
+async def in_force(tx: Transaction, here: Here, case_ids: Collection[UUID]) -> dict[tuple[UUID, str], Released]:
     """The same of several cases, by case and recipient, for looking only: no row is taken."""
     refused_since = exists().where(
         col(Refusal.case_id) == col(Consent.case_id), col(Refusal.recipient) == col(Consent.recipient),
         col(Refusal.id) > col(Consent.id),
     )  # fmt: skip
-    query = select(Consent, refused_since).where(col(Consent.case_id).in_(case_ids)).order_by(col(Consent.id))
-    last = {(one.case_id, one.recipient): (one, refused) for one, refused in (await tx.session.execute(query)).tuples()}
-    found: dict[tuple[UUID, str], Released] = {}
-    for key, (one, refused) in last.items():
-        is_over = refused or one.taken_back_at is not None
-        release = release_of(one.id, one.basis, one.items, one.legal_duty, is_over, one.expires_at, tx.clock.now())
-        if release is not None:
-            found[key] = release
-    return found
+    query = select(Consent).where(col(Consent.case_id).in_(case_ids), ~refused_since).order_by(col(Consent.id))
+    kept: dict[tuple[UUID, str], list[Answer]] = {}
+    for one in (await tx.session.execute(query)).scalars():
+        kept.setdefault((one.case_id, one.recipient), []).append(answer_of(one))
+    now = tx.clock.now()
+    found = {key: in_force_of(here.known_kind(key[1]), answers, now) for key, answers in kept.items()}
+    return {key: release for key, release in found.items() if release is not None}
 
 
-async def releases(tx: Transaction, case_id: UUID, recipients: Iterable[str]) -> Releases:
-    """The same for several recipients."""
-    return {recipient: release for recipient in recipients if (release := await released(tx, case_id, recipient))}
-
-
-def release_of(
-    consent_id: UUID, basis: str, items: Iterable[str], legal_duty: str | None, is_taken_back: bool, expires_at: datetime | None,
-    now: datetime,
-) -> Released | None:  # fmt: skip
-    """What an answer of hers releases; None where it was taken back or has expired."""
-    if is_taken_back or (expires_at is not None and expires_at <= now):
-        return None
-    duty = codes.LegalDuty(legal_duty) if legal_duty else None
-    return Released(consent_id, codes.Basis(basis), frozenset(map(ConsentItem, items)), duty)
+async def releases(tx: Transaction, here: Here, case_id: UUID, recipients: Iterable[str]) -> Releases:
+    """The same of one case for several recipients, under their lock."""
+    return {recipient: release for recipient in recipients if (release := await released(tx, here, case_id, recipient))}
 
 
 def enough(found: Released | None, recipient: str, item: ConsentItem) -> Released:

@@ -335,7 +335,7 @@ async def test_an_answer_that_crossed_with_a_request_keeps_both(far: World, stic
 async def test_cases_that_the_mother_station_gave_are_there_offline(far: World, sticks: Sticks) -> None:
     home = await far["police"].sign_in("constable")
     case, incident = await open_case(home)
-    await consent(home, case, STATION)
+    await consent(home, case, STATION, purpose="protection")
     body = {"case_id": case, "incident_id": incident, "to_agency": STATION, "to_facility": "post_north",
             "services": ["protection"], "urgency": "routine"}  # fmt: skip
     sent = await home.post("/referrals", body)

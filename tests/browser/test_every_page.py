@@ -294,7 +294,7 @@ def at_the_office(town: Town, case: str) -> dict[str, str]:
     office.post(f"{case}/returns", {"where": "family", "answers": asked})
     office.post("/outreach", {"kind": "school", "held_on": today, "reached": {"female": {"10-14": 24}, "male": {"10-14": 17}},
                               "facility": "ndola_district_office"})  # fmt: skip
-    agreed = {"recipient": names["police"], "purpose": "support", "items": ["req", "needs", "safety"], **spoken}
+    agreed = {"recipient": names["police"], "purpose": "protection", "items": ["req", "needs", "safety"], **spoken}
     office.post(f"{case}/consents", agreed)
     called = {"on_date": soon, "part": "morning", "agenda": ["needs", "safety", "prog"], "agencies": [names["police"]]}
     return {"visit": visit, "conference": office.post(f"{case}/conferences", called)["id"]}

@@ -133,7 +133,7 @@ async def story(both: Ends) -> list[str]:
     """Three referrals, one seen and one closed, each end told and signed for; returns their ids."""
     desk, clinic = await both.desk.sign_in("desk"), await both.clinic.sign_in("clinic")
     case_id, _ = await open_case(desk)
-    await consent(desk, case_id, both.clinic.here.agency, "needs", "fb")
+    await consent(desk, case_id, both.clinic.here.agency, "needs", "fb", purpose="care")
     sent = [await issue(desk, both, case_id) for _ in range(3)]
     await both.exchange()
     for move in ("acknowledge", "accept", "arrive"):

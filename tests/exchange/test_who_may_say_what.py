@@ -38,6 +38,7 @@ from shared.casework.lines.views import PARKED_MAX
 from shared.casework.messages.tables import Message
 from shared.casework.own_words import subject_of
 from shared.casework.referrals import story
+from shared.casework.sharing import THERE_FOR
 from shared.contracts import publish
 from shared.contracts.casework import codes, events, minimal_data
 from shared.contracts.casework.codes import PROVIDED_BY, AgencyKind, Role
@@ -162,8 +163,9 @@ class Town:
                 tx.session.add(CircleMember(circle=known.joined, agency=peer, circle_version=1, shares_with=[], announced_at=now))
                 for consent, ended_at in ((known.own_consent, None), (known.ended_consent, now)):
                     tx.session.add(
-                        Consent(id=consent, case_id=case, recipient=peer, purpose="care", items=["req"], basis="consent",
-                                how="spoken", language="en", explained_by=new_id(), given_at=now, taken_back_at=ended_at),
+                        Consent(id=consent, case_id=case, recipient=peer, purpose=THERE_FOR[self.here.kind_of(peer)], items=["req"],
+                                basis="consent", how="spoken", language="en", explained_by=new_id(), given_at=now,
+                                taken_back_at=ended_at),
                     )  # fmt: skip
                 own: dict[str, Any] = {"case_id": case, "key_name": case, "desk": self.place(self.here.agency),
                                        "state": "called", "called_at": now,

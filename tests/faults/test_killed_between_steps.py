@@ -9,6 +9,8 @@ from processes import KINDS, Process, ProcessNetwork, everyone_is_ready, until
 from servers import Kafka
 from steps import STEPS
 
+from shared.casework.sharing import THERE_FOR
+from shared.contracts.casework.codes import AgencyKind
 from shared.kit.local.postgres_databases import PostgresDatabases
 
 pytestmark = pytest.mark.timeout(900)  # a minute when quiet
@@ -68,7 +70,7 @@ def test_an_agency_killed_between_every_two_steps_loses_and_doubles_nothing(
         for kind in ("health", "social_welfare"):
             body = {
                 "recipient": network.names[kind],
-                "purpose": "care",
+                "purpose": THERE_FOR[AgencyKind(kind)],
                 "items": ["req", "fb", "prog"],
                 "how": "spoken",
                 "language": "en",

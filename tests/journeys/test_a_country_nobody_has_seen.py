@@ -46,7 +46,7 @@ async def test_a_referral_goes_from_a_quiet_room_to_a_sick_bay_and_comes_back_se
     now = islands.clock.now()
     times = {"earliest_at": now.isoformat(), "latest_at": now.isoformat()}
     incident = await guardian.post(f"/cases/{case['id']}/incidents", {"incident_type": "rape", **times})
-    await consent(guardian, case["id"], "healers", "needs", "fb", language="dv")
+    await consent(guardian, case["id"], "healers", "needs", "fb", language="dv", purpose="care")
     sent = await guardian.post(
         "/referrals",
         {"case_id": case["id"], "incident_id": incident["id"], "to_agency": "healers", "to_facility": "malas_bay",
@@ -71,7 +71,7 @@ async def test_a_referral_goes_from_a_quiet_room_to_a_sick_bay_and_comes_back_se
 async def test_a_form_that_is_not_the_countrys_is_refused_with_its_own(islands: World) -> None:
     guardian = await islands["guardians"].sign_in("guardian", facility="harbour_room")
     case = await guardian.post("/cases", {})
-    await consent(guardian, case["id"], "healers")
+    await consent(guardian, case["id"], "healers", purpose="care")
     answer = await guardian.ask(
         "POST", "/referrals",
         {"case_id": case["id"], "to_agency": "healers", "to_facility": "malas_bay", "services": ["examination_and_report"],

@@ -30,7 +30,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import pytest_asyncio
-from agencies import SECRET, Desk, Refused, TestAgency, World
+from agencies import SECRET, Desk, Refused, TestAgency, World, purpose_of
 from overseen import later
 from programme_town import ProgrammeTown, WallClock, programme_town
 from records import ends, events_in, records_below
@@ -98,7 +98,13 @@ async def refused(work: Any) -> tuple[int, str]:
 
 
 async def agrees(desk: Desk, case_id: str, recipient: str, *items: str) -> Any:
-    body = {"recipient": recipient, "purpose": "care", "items": ["req", *items], "how": "spoken", "language": "fa-AF"}
+    body = {
+        "recipient": recipient,
+        "purpose": purpose_of(recipient),
+        "items": ["req", *items],
+        "how": "spoken",
+        "language": "fa-AF",
+    }
     return await desk.post(f"/cases/{case_id}/consents", body)
 
 

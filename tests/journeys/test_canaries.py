@@ -23,7 +23,8 @@ from sqlmodel import SQLModel
 
 from services.police.offenders.commands import WHO_CHARACTERS_MAX
 from services.social_welfare.returns.domain import Question
-from shared.contracts.casework.codes import ConsentItem
+from shared.casework.sharing import THERE_FOR
+from shared.contracts.casework.codes import AgencyKind, ConsentItem
 from shared.exchange.access import topics_of
 from shared.kit.local.kafka import KafkaNode
 from shared.kit.local.postgres import PostgresCluster
@@ -72,9 +73,10 @@ def journey(desk: Process, clinic: Process, office: Process, court: Process, pla
     case = desk.post("/cases", {"note": plant.note(), "came_with": plant.word(), **person})["id"]
     times = {"earliest_at": "2026-01-04T12:00:00Z", "latest_at": "2026-01-04T13:00:00Z"}
     incident = desk.post(f"/cases/{case}/incidents", {"incident_type": "physical_assault", "note": plant.note(), **times})["id"]
-    body = {"purpose": "care", "items": [str(item) for item in ConsentItem], "how": "spoken", "language": "bem"}
+    body = {"items": [str(item) for item in ConsentItem], "how": "spoken", "language": "bem"}
     for kind in ("health", "social_welfare", "justice"):
-        desk.post(f"/cases/{case}/consents", {"recipient": names[kind], "note": plant.note(), **body})
+        agreed = {"recipient": names[kind], "purpose": THERE_FOR[AgencyKind(kind)], **body}
+        desk.post(f"/cases/{case}/consents", {**agreed, "note": plant.note()})
     desk.post(f"/cases/{case}/docket", {"number": plant.word().upper()})
     complaint = desk.post(f"/cases/{case}/complaints", {"number": plant.word().upper()})["id"]
     desk.post(f"/cases/{case}/complaints/{complaint}/withdrawals", WITHDRAWN)
@@ -155,7 +157,7 @@ def social_work(office: Process, plant: Planter, referral: str) -> None:
     office.post(f"{case}/returns", {"where": "community", "answers": questions, "note": plant.note()})
     office.post(f"{case}/returns/end", {"why": "did_not_go", "note": plant.note()})
     police = office.network.names["police"]
-    office.post(f"{case}/consents", {"recipient": police, "purpose": "support", "items": ["req", "needs"], **told})
+    office.post(f"{case}/consents", {"recipient": police, "purpose": "protection", "items": ["req", "needs"], **told})
     called = {"on_date": TODAY, "part": "afternoon", "agenda": ["needs"], "agencies": [police], "note": plant.note()}
     conference = office.post(f"{case}/conferences", called)["id"]
     decided = {"item": "needs", "code": "support_for_children", "responsible": police, "due_on": TODAY}

@@ -19,7 +19,7 @@ import services.demo
 from shared.casework.accounts.commands import actor_of
 from shared.casework.alarms.commands import END_WAITS
 from shared.casework.alarms.tables import Alarm
-from shared.casework.alarms.watcher import ERASED_WITHIN
+from shared.casework.alarms.watcher import ERASED_WITHIN, REMIND_BEFORE
 from shared.casework.directory.network import parse_network
 from shared.casework.holds.commands import PlaceHold, place_hold
 from shared.contracts.casework.codes import ConsentItem, Role
@@ -31,6 +31,7 @@ from shared.exchange.verify import verify
 
 HOLDS = timedelta(days=30)
 NOTHING_INSIDE: list[Source] = []
+BY_LAW = {"items": ["req"], "basis": "legal_basis", "legal_duty": "court_order", "how": "spoken", "language": "bem"}
 on_postgres = pytest.mark.parametrize("world", ["postgresql"], indirect=True)
 on_sqlite = pytest.mark.parametrize("world", ["sqlite"], indirect=True)
 
@@ -82,6 +83,12 @@ async def status(world: World, story: Story, at: str) -> Any:
 
 async def alarmed(story: Story) -> set[str]:
     return {alarm["kind"] for alarm in (await story.desk.get("/alarms"))["items"] if alarm["resolved_at"] is None}
+
+
+async def reminded(story: Story) -> list[str]:
+    """The consents of which the desk is reminded that they end, or have ended."""
+    alarms = (await story.desk.get("/alarms"))["items"]
+    return [one["about"] for one in alarms if one["kind"] == "consent_ends_soon" and one["resolved_at"] is None]
 
 
 async def test_what_is_over_is_destroyed_and_signed_for_and_what_is_open_goes_on_until_it_is_over(world: World) -> None:
@@ -246,6 +253,31 @@ async def test_a_yes_after_its_day_prolongs_nothing_and_one_for_another_purpose_
     await all_watch(world)
     assert await story.erasure("health") is None
     assert await story.erasure("social_welfare") == "destroyed"
+
+
+@on_sqlite
+async def test_each_purpose_has_its_own_reminder_and_only_her_yes_to_the_same_clears_it(world: World) -> None:
+    """What ends by itself is never first heard of at its end: a yes for another purpose reminds of nothing and settles nothing."""
+    story = await told(world)
+    await closed(world, story, "health", "nurse_2")
+    items = [str(item) for item in ConsentItem if item is not ConsentItem.REQ]
+    longer = (world.clock.now() + HOLDS * 12).isoformat()
+    await consent(story.desk, story.case, "health", "fb", expires_at=longer, purpose="justice")
+    assert await reminded(story) == []
+    world.clock.advance(HOLDS - REMIND_BEFORE)
+    await all_watch(world)
+    story.desk = await world["police"].sign_in("the_next_officer")
+    ends = story.agreed["health"]["id"]
+    assert ends in await reminded(story)
+    await consent(story.desk, story.case, "health", *items, expires_at=longer, purpose="justice")
+    await story.desk.post(f"/cases/{story.case}/consents", BY_LAW | {"recipient": "health", "purpose": "care"})
+    assert ends in await reminded(story)  # nobody has asked her about that one
+    await consent(story.desk, story.case, "health", *items, expires_at=longer)
+    assert ends not in await reminded(story)
+    world.clock.advance(REMIND_BEFORE)
+    await all_watch(world)
+    story.desk = await world["police"].sign_in("the_officer_after_that")
+    assert (await story.erasure("health"), ends in await reminded(story)) == (None, False)
 
 
 @on_sqlite

@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 from agencies import Refused, World, consent, open_case, refer
 from sqlalchemy import select, text
+from sqlmodel import col
 
 from shared.casework.alarms.watcher import REMIND_BEFORE
 from shared.casework.consents.tables import ConsentEvent
 from shared.casework.inside import INSIDE
 from shared.exchange.inside import log_inside
+from shared.exchange.tables import OutboxRow
 from shared.exchange.verify import verify
 
 
@@ -33,6 +35,8 @@ async def test_each_version_is_kept_with_how_it_was_given_and_by_whom_and_whoeve
     ]  # fmt: skip
     assert (law.basis, law.legal_duty, law.interpreter, law.how) == ("legal_basis", "child_protection_law", True, "spoken")
     assert recorded.explained_by == recorded.recorded_by
+    views = {one["recipient"]: one for one in (await desk.get(f"/cases/{case}/consents"))["items"]}
+    assert [(one["language"], one["how"]) for one in views.values()] == [("bem", "spoken")] * 2  # with the yes that is over too
     agency = world["police"]
     await log_inside(agency.database, INSIDE)
     assert (await verify(agency.database, "police", agency.seal, INSIDE)).findings == []
@@ -41,17 +45,28 @@ async def test_each_version_is_kept_with_how_it_was_given_and_by_whom_and_whoeve
     assert {f.table for f in (await verify(agency.database, "police", agency.seal, INSIDE)).findings} == {"casework_consent_events"}
 
 
+STEP = {"code": "statement_taken"}
+
+
+async def words(world: World) -> set[Any]:
+    """The ids of all that the desk has said to anybody."""
+    async with world["police"].database.read() as tx:
+        return set((await tx.session.execute(select(col(OutboxRow.event_id)))).scalars())
+
+
 async def reminded(desk: Any) -> list[str]:
     return [a["kind"] for a in (await desk.get("/alarms"))["items"] if a["kind"] == "consent_ends_soon" and not a["resolved_at"]]
 
 
-@pytest.mark.parametrize("world", ["sqlite"], indirect=True)
 async def test_its_end_is_told_first_then_stops_sharing_and_never_care(world: World) -> None:
     desk, nurse = await world["police"].sign_in("desk"), await world["health"].sign_in("nurse")
     case, incident = await open_case(desk)
     ends = world.clock.now() + REMIND_BEFORE + timedelta(days=1)
     body = {"recipient": "health", "purpose": "care", "items": ["req", "fb"], "how": "spoken", "language": "bem"}
     await desk.post(f"/cases/{case}/consents", {**body, "expires_at": ends.isoformat()})
+    support = {**body, "recipient": "social_welfare", "purpose": "support", "items": ["req", "prog"]}
+    await desk.post(f"/cases/{case}/consents", {**support, "expires_at": ends.isoformat()})
+    assert (await desk.post(f"/cases/{case}/progress", STEP))["told"] == ["social_welfare"]
     sent = await refer(desk, case, incident, "health")
     await world.settle()
     await world["police"].watcher.tick()
@@ -59,14 +74,21 @@ async def test_its_end_is_told_first_then_stops_sharing_and_never_care(world: Wo
     world.clock.advance(timedelta(days=2))
     for _ in range(2):
         await world["police"].watcher.tick()
-    assert await reminded(desk) == ["consent_ends_soon"]
+    assert await reminded(desk) == ["consent_ends_soon"] * 2
     world.clock.advance(REMIND_BEFORE)
     desk, nurse = await world["police"].sign_in("desk_2"), await world["health"].sign_in("nurse_2")
     with pytest.raises(Refused, match="no consent in force"):
         await refer(desk, case, None, "health")
-    for move in ("arrive", "start", "close"):  # what was asked for goes on
-        await nurse.post(f"/referrals/{sent['id']}/{move}", {"outcome_code": "served"} if move == "close" else {})
-    await desk.post(f"/cases/{case}/consents", body)
+    said = await words(world)
+    assert (await desk.post(f"/cases/{case}/progress", STEP))["told"] == []
+    await desk.post(f"/referrals/{sent['id']}/set-out", {"mode": "car", "escort": "officer"})
+    assert await words(world) == said  # neither a step nor the way there leaves
+    for move, more in (("arrive", {"feedback": True}), ("start", {}), ("close", {"outcome_code": "served"})):
+        await nurse.post(f"/referrals/{sent['id']}/{move}", more)
+    await world.settle()
+    assert (await desk.get(f"/referrals/{sent['id']}"))["status"] == "closed"  # what was asked for goes on
+    for again in (body, support):
+        await desk.post(f"/cases/{case}/consents", again)
     assert await reminded(desk) == []  # she was asked again
     await world["police"].watcher.tick()
     assert await reminded(desk) == []

@@ -27,7 +27,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from agencies import Desk, Refused
+from agencies import Desk, Refused, purpose_of
 from canaries import everything
 from kafka_line import until
 from programme_town import ProgrammeTown, programme_town
@@ -69,7 +69,8 @@ async def woman(town: ProgrammeTown, desk: Desk, incident: str = "rape", **more:
     return case_id, (await desk.post(f"/cases/{case_id}/incidents", body))["id"]
 
 
-async def agrees(desk: Desk, case_id: str, recipient: str, *items: str, purpose: str = "justice") -> Any:
+async def agrees(desk: Desk, case_id: str, recipient: str, *items: str) -> Any:
+    purpose = purpose_of(recipient.removesuffix("_ec"))
     body = {"recipient": recipient, "purpose": purpose, "items": ["req", *items], "how": "spoken", "language": "es"}
     return await desk.post(f"/cases/{case_id}/consents", body)
 
@@ -388,7 +389,7 @@ async def test_a_station_on_paper_is_entered_by_another_with_its_own_times(town:
 async def test_she_refuses_feedback_and_the_station_learns_nothing(town: ProgrammeTown) -> None:
     desk, nurse = await town.at_work("police", STATION), await town.at_work("health", HOSPITAL)
     case = await woman(town, desk)
-    await agrees(desk, case[0], "health", "needs", "fb", purpose="care")  # yes at the station, no when she is asked again
+    await agrees(desk, case[0], "health", "needs", "fb")  # yes at the station, no when she is asked again
     sent = await asks(desk, case, f"health/{HOSPITAL}", "acute_care", urgency="acute")
     await arrived(town, sent, "health")
     for act in ("acknowledge", "accept"):

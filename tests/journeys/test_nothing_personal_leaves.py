@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from agencies import Desk, Refused, World, consent, refer
+from agencies import Desk, Refused, World, consent, purpose_of, refer
 from desk_pages import PAGE_1, at_the_desk, fill_page
 from fastapi import Request
 from sqlalchemy import Connection, event, func, inspect, select, text
@@ -59,9 +59,11 @@ async def test_no_word_that_was_typed_leaves_its_agency(world: World, log: io.St
     case = await officer.post("/cases", {"note": word(), "needs": {"age_band": "10-14", "sex": "female", "language": "bem"}})
     times = {"earliest_at": "2026-01-04T12:00:00Z", "latest_at": "2026-01-04T13:00:00Z"}
     incident = await officer.post(f"/cases/{case['id']}/incidents", {"incident_type": "rape", "note": word(), **times})
-    body = {"purpose": "care", "items": [str(i) for i in ConsentItem], "how": "spoken", "language": "bem"}
+    body = {"items": [str(i) for i in ConsentItem], "how": "spoken", "language": "bem"}
     for recipient in ("health", "social_welfare"):
-        await officer.post(f"/cases/{case['id']}/consents", {"recipient": recipient, "note": word(), **body})
+        await officer.post(
+            f"/cases/{case['id']}/consents", {"recipient": recipient, "purpose": purpose_of(recipient), "note": word(), **body}
+        )
     await officer.post(f"/cases/{case['id']}/docket", {"number": "CANARY-7Q/1"})
     await officer.post(f"/cases/{case['id']}/complaints", {"number": "CANARY-7Q/2"})
     await officer.post(f"/cases/{case['id']}/breaches", {"code": "mediation_attempted", "by_whom": "family"})
@@ -186,7 +188,8 @@ def test_a_field_crosses_only_in_a_listed_direction_and_under_its_own_item(sende
         "circle": new_id(), "pairwise_code": new_id(), "from_facility": "a_place", "to_facility": "b_place", "services": services,
         "urgency": "acute", "respond_by": "2026-01-05T09:00:00Z", "feedback_agreed": False,
     }  # fmt: skip
-    release = sharing.Released(new_id(), codes.Basis.CONSENT, frozenset({ConsentItem.REQ, item}), None)
+    items, purpose = frozenset({ConsentItem.REQ, item}), sharing.THERE_FOR[direction[1]]
+    release = sharing.Released(new_id(), codes.Basis.CONSENT, items, None, purpose)
     said = events.data_of(sharing.project(here, recipient, release, request, FULL))
     listed = minimal_data.CROSSES.get(direction, {})
     crossed = said.keys() & minimal_data.FIELD_CLASS.keys()

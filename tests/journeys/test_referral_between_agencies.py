@@ -2,7 +2,7 @@
 
 import json
 import random
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -435,11 +435,34 @@ async def test_alarms_climb_the_ladder_survive_a_restart_and_clear_by_themselves
     assert by_kind["undelivered"]["level"] == 1
     assert by_kind["unacknowledged"]["level"] == 1  # whose care is a matter of hours: past the hour no officer is waited for
     await world.settle()
+    assert [(await at(desk[one], sent))["status"] for one in ("police", "health")] == ["issued"] * 2  # no alarm ends anything
     await desk["health"].post(f"/referrals/{sent['id']}/accept")
     await world.settle()
     await world["police"].watcher.tick()
     assert (await desk["police"].get("/alarms"))["items"] == []
     assert (await at(desk["police"], sent))["flags"] == []
+
+
+async def test_when_every_window_and_every_clock_is_over_it_is_open_still_and_she_is_cared_for(world: World) -> None:
+    desk = await desks(world)
+    case_id, incident_id = await open_case(desk["police"])
+    await consent(desk["police"], case_id, "health", "type", "fb")
+    sent = await refer(desk["police"], case_id, incident_id, "health")
+    await world.settle()
+    windows = (await at(desk["health"], sent))["content"]["windows"]
+    assert windows
+    last = max(datetime.fromisoformat(one["until"]) for one in windows)
+    for day in (1, 30, 90):
+        world.clock.advance(last + timedelta(days=day) - world.clock.now())
+        desk = {kind: await world[kind].sign_in(f"{kind}-{day}") for kind in ("police", "health")}
+        for kind in desk:
+            await world[kind].watcher.tick()
+        await world.settle()
+        assert [(await at(desk[kind], sent))["status"] for kind in desk] == ["issued"] * 2
+    for move, more in (("arrive", {"feedback": True}), ("start", {}), ("close", {"outcome_code": "served"})):
+        await desk["health"].post(f"/referrals/{sent['id']}/{move}", more)
+    await world.settle()
+    assert (await at(desk["police"], sent))["status"] == "closed"
 
 
 async def test_many_alarms_climb_page_by_page_and_one_that_cannot_holds_nobody_up(

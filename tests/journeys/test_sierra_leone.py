@@ -29,7 +29,7 @@ from uuid import UUID
 
 import pytest
 import pytest_asyncio
-from agencies import Desk, Refused
+from agencies import Desk, Refused, purpose_of
 from desk_pages import fill_page
 from programme_town import ProgrammeTown, programme_town
 from signing_in import settled_account, sign_in
@@ -79,7 +79,7 @@ async def girl(town: ProgrammeTown, desk: Desk, age: str = "10-14", **more: Any)
 
 
 async def agrees(desk: Desk, case_id: str, recipient: str, *items: str) -> Any:
-    body = {"recipient": recipient, "purpose": "care", "items": ["req", *items], "how": "thumb", "language": "kri"}
+    body = {"recipient": recipient, "purpose": purpose_of(recipient), "items": ["req", *items], "how": "thumb", "language": "kri"}
     return await desk.post(f"/cases/{case_id}/consents", body)
 
 

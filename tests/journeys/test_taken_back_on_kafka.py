@@ -1,6 +1,7 @@
 """On real Kafka: what lay on the broker when consent was taken back is not opened into a record, and the receipt comes back."""
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -12,6 +13,7 @@ from agencies import SECRET, TestAgency, database_at
 from aiokafka import AIOKafkaConsumer
 from canaries import EXPECTED, LANGUAGE, among, everything
 from kafka_line import line, until
+from keys import holder_of, seal_of
 from schema import sqlite_at_head
 from servers import Kafka
 from sqlalchemy import select
@@ -25,8 +27,10 @@ from shared.casework.here import Here
 from shared.casework.lines.handlers import ExchangeHooks
 from shared.casework.referrals.tables import Referral
 from shared.contracts.casework.codes import AgencyKind, ConsentItem
+from shared.contracts.wire.envelope import Unopenable
 from shared.contracts.wire.topics import Direction
 from shared.exchange.inbox import Heard
+from shared.exchange.keyring import X25519
 from shared.exchange.letters import Letters
 from shared.exchange.tables import InboxRow
 from shared.kit.clock import ManualClock
@@ -87,6 +91,22 @@ async def records(kafka: Kafka, topic: str) -> Sequence[bytes]:
         await consumer.stop()
 
 
+def opened(end: OnKafka, sender: str, found: Sequence[bytes]) -> bytes:
+    """What an agency reads of these records, with the keys that it has now."""
+    seal, contents = seal_of(end.agency), list[bytes]()
+    for record in found:
+        with contextlib.suppress(Unopenable):
+            contents.append(seal.open(record, sender).content)
+    return b"".join(contents)
+
+
+def lose_former_keys(end: OnKafka) -> None:
+    """What the end of the key window does: it has a new key, and those to which these records were sealed are gone."""
+    holder = holder_of(end.agency)
+    holder.new_seal(X25519)
+    del holder.opening[:-1]
+
+
 async def states(end: OnKafka) -> dict[str, int]:
     async with end.database.read() as tx:
         found: dict[str, int] = {}
@@ -134,8 +154,14 @@ async def test_what_lies_on_the_broker_when_it_is_taken_back_opens_no_record(kaf
         heard = {row.subject: row for row in (await tx.session.execute(select(InboxRow))).scalars()}
         assert (heard[UUID(late)].state, heard[UUID(late)].inner) == ("tombstoned", None)
         assert [(str(row.id), row.said) for row in (await tx.session.execute(select(Referral))).scalars()] == [(sent, None)]
-    on_the_broker = b"".join([*await records(kafka, there.topic), *await records(kafka, back.topic)])
-    assert LANGUAGE.encode() not in on_the_broker
+    came, went = await records(kafka, there.topic), await records(kafka, back.topic)
+    assert LANGUAGE.encode() not in b"".join([*came, *went])
+    read = opened(health, police.agency, came)
+    assert (read.count(LANGUAGE.encode()), EXPECTED[:-1].encode() in read) == (2, True)  # while the keys of that time are there
+    assert opened(police, health.agency, went)
+    for end in ends:
+        lose_former_keys(end)
+    assert (opened(health, police.agency, came), opened(police, health.agency, went)) == (b"", b"")
 
 
 class _HearsExpress:

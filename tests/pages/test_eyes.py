@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 from agencies import Desk, TestAgency, World, consent, open_case, refer
 from desk_pages import at_the_desk, to_consent, to_place, to_sent
+from kafka_line import until
 from shift import at_work
 from signing_in import PASSWORD, PIN
 from sqlalchemy import select
@@ -503,6 +504,29 @@ async def test_a_look_at_a_decoy_alarms_a_supervisor_and_nothing_tells_which_it_
     words = (await matron.open("/alarms")).words
     assert "officer-1" in words
     assert "Look today at what else this account opened, and ask why" in words
+
+
+@pytest.mark.parametrize("world", ["sqlite"], indirect=True)
+async def test_a_watcher_that_runs_alarms_within_a_minute_of_a_look_at_a_decoy(world: World) -> None:
+    """By the machine's own time, as an agency's process has it."""
+    police = world["police"]
+    matron = await at_work(world, "police", "inspector", Role.SUPERVISOR, CENTRAL)
+    case = await a_decoy(world, matron)
+    visitor = await at_work(world, "police", "officer-1", Role.OFFICER, CENTRAL)
+    stop = asyncio.Event()
+    watching = asyncio.create_task(police.watcher.run(stop))
+    try:
+        await visitor.open(f"/cases/{case.id}")
+
+        async def alarmed() -> bool:
+            return bool(await rows(police, Alarm))
+
+        async with asyncio.timeout(60):
+            await until(alarmed)
+    finally:
+        stop.set()
+        await watching
+    assert [alarm.kind for alarm in await rows(police, Alarm)] == ["decoy_opened"]
 
 
 async def test_a_decoy_stands_where_its_date_puts_it_and_has_what_other_cases_of_its_place_have(world: World) -> None:

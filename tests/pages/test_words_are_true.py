@@ -310,7 +310,15 @@ def test_the_demos_first_page_says_its_courier_in_french(label: str) -> None:
     assert ("Apache Kafka 4" in page) == label.startswith("Apache")
 
 
-async def test_every_copy_with_made_up_people_says_so_on_its_pages(world: World) -> None:
+async def test_every_copy_with_made_up_people_says_so_on_its_pages(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    banner = "All people here are synthetic."
     for agency in world.agencies.values():
-        page = await Visitor(agency.app).open("/sign-in")
-        assert "All people here are synthetic." in page.words
+        assert banner in (await Visitor(agency.app).open("/sign-in")).words
+    desk = await at_the_desk(world)
+    page = await to_consent(desk)
+    addresses = [page.path, "/cases", "/work", "/me", "/alarms", "/cases/01a20000-0000-7000-8000-000000000000"]
+    assert [one for one in addresses if banner not in (await desk.open(one)).words] == []
+    pages = world["police"].edge.pages
+    network = pages.here.network.model_copy(update={"purpose": "production"})
+    monkeypatch.setattr(pages, "here", replace(pages.here, network=network))
+    assert [one for one in ["/sign-in", *addresses] if banner in (await desk.open(one)).words] == []

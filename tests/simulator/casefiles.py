@@ -27,6 +27,7 @@ from shared.casework.directory.network import Network, parse_network
 from shared.casework.here import SYSTEM, Here
 from shared.casework.lines.handlers import ExchangeHooks
 from shared.casework.referrals.commands import IssueReferral, MakeTransition, answer_feedback, issue_referral, make_transition
+from shared.casework.sharing import THERE_FOR
 from shared.casework.vocabulary import subscribe
 from shared.contracts.casework import codes
 from shared.contracts.casework.lifecycle import IllegalTransition, MissingDetail, Transition
@@ -298,7 +299,13 @@ def _here(agency: Agency) -> Here:
 
 
 def _consent(recipient: str, items: tuple[str, ...]) -> RecordConsent:
-    said = {"recipient": recipient, "purpose": "care", "items": items, "how": "spoken", "language": "bem"}
+    said = {
+        "recipient": recipient,
+        "purpose": THERE_FOR[codes.AgencyKind(recipient)],
+        "items": items,
+        "how": "spoken",
+        "language": "bem",
+    }
     return RecordConsent.model_validate(said)
 
 

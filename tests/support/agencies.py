@@ -30,8 +30,9 @@ from shared.casework.edge import Edge
 from shared.casework.here import Here
 from shared.casework.lines.handlers import ExchangeHooks
 from shared.casework.pages.frame import Pages
+from shared.casework.sharing import THERE_FOR
 from shared.casework.vocabulary import subscribe
-from shared.contracts.casework.codes import Role
+from shared.contracts.casework.codes import AgencyKind, Role
 from shared.exchange.feed import number_feed
 from shared.exchange.inbox import Inbox, heard
 from shared.exchange.incarnations import open_incarnation
@@ -280,9 +281,15 @@ async def open_case(desk: Desk, *, needs: bool = True) -> tuple[str, str]:
     return case["id"], incident["id"]
 
 
+def purpose_of(recipient: str) -> str:
+    """What an agency that is named after its kind is asked for; any other is a partner."""
+    return THERE_FOR[AgencyKind(recipient) if recipient in set(AgencyKind) else AgencyKind.PARTNER]
+
+
 async def consent(desk: Desk, case_id: str, recipient: str, *items: str, **more: Any) -> Any:
-    """A consent for a recipient."""
-    body = {"recipient": recipient, "purpose": "care", "items": ["req", *items], "how": "spoken", "language": "bem", **more}
+    """A consent for a recipient, for what that is there for."""
+    body = {"recipient": recipient, "purpose": purpose_of(recipient), "items": ["req", *items], "how": "spoken"}
+    body |= {"language": "bem", **more}
     return await desk.post(f"/cases/{case_id}/consents", body)
 
 

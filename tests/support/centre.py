@@ -67,7 +67,7 @@ async def open_alarms(desk: Desk, case_id: str) -> dict[str, str]:
 
 async def taken_by_the_ministry(world: World, desk: Desk, case_id: str) -> Any:
     """The ministry has accepted to shelter her: the request, as sent."""
-    body = {"recipient": "social_welfare", "purpose": "care", "items": ["req", "needs", "fb"], "how": "spoken", "language": "bn"}
+    body = {"recipient": "social_welfare", "purpose": "support", "items": ["req", "needs", "fb"], "how": "spoken", "language": "bn"}
     await desk.post(f"/cases/{case_id}/consents", body)
     sent = await desk.post(
         "/referrals",

@@ -5,6 +5,9 @@ from typing import Any
 
 from processes import Process
 
+from shared.casework.sharing import THERE_FOR
+from shared.contracts.casework.codes import AgencyKind
+
 
 def open_case(police: Process, agreed: Collection[str] = ("health", "social_welfare")) -> str:
     """A case whose survivor agrees to both other agencies, or to these; returns its id."""
@@ -12,7 +15,7 @@ def open_case(police: Process, agreed: Collection[str] = ("health", "social_welf
     for kind in agreed:
         body = {
             "recipient": police.network.names[kind],
-            "purpose": "care",
+            "purpose": THERE_FOR[AgencyKind(kind)],
             "items": ["req", "fb", "prog"],
             "how": "spoken",
             "language": "en",

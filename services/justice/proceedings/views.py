@@ -47,7 +47,7 @@ async def proceedings_of(tx: Transaction, here: Here, case: Case) -> Proceedings
 
 
 async def _told_by(tx: Transaction, here: Here, case: Case) -> list[Referral]:
-    released = await sharing.releases(tx, case.id, here.serving)
+    released = await sharing.releases(tx, here, case.id, here.serving)
     may_hear = [
         peer for peer, release in released.items() if sharing.may_pass_progress(here, peer, release, ProgressCode.HEARING_DATE)
     ]

@@ -176,7 +176,7 @@ async def report_safety(command: ReportSafety, tx: Transaction, here: Here, by: 
             to_supervisor=True,
         )  # fmt: skip
         supplier = await supplier_of(tx, here, facility)
-        if supplier is not None and (case is None or await _given_may_pass(tx, case.id, supplier.agency)):
+        if supplier is not None and (case is None or await _given_may_pass(tx, here, case.id, supplier.agency)):
             word = events.SafetyReported(
                 facility=facility, to_facility=supplier.facility, report=about, product=command.product, code=command.code,
                 batch=command.batch,
@@ -185,6 +185,6 @@ async def report_safety(command: ReportSafety, tx: Transaction, here: Here, by: 
         return row
 
 
-async def _given_may_pass(tx: Transaction, case_id: UUID, agency: str) -> bool:
-    release = await sharing.released(tx, case_id, agency)
+async def _given_may_pass(tx: Transaction, here: Here, case_id: UUID, agency: str) -> bool:
+    release = await sharing.released(tx, here, case_id, agency)
     return release is not None and codes.ConsentItem.GIVEN in release.items

@@ -63,7 +63,7 @@ async def _page(case_id: UUID, request: Request, edge: Edge, visit: Visit, form:
         case = await load_case(tx, case_id, visit.actor)
         await note_read(tx, case.id, visit.actor, "complaint")
         found = await views.of_case(tx, here, case)
-        told = await releases(tx, case.id, [peer for peer in here.peers if here.kind_of(peer) is AgencyKind.JUSTICE])
+        told = await releases(tx, here, case.id, [peer for peer in here.peers if here.kind_of(peer) is AgencyKind.JUSTICE])
     agreed = {peer for peer, release in told.items() if ConsentItem.REQ in release.items}
     offices = [(key, place.name) for key, place in views.prosecutors(here).items() if key.split("/")[0] in agreed]
     return edge.pages.show(

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import exists, or_, select, union
+from sqlalchemy import exists, literal, or_, select, union
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
@@ -34,7 +34,7 @@ from shared.casework.referrals.pathways import seen_within
 from shared.casework.referrals.story import Told
 from shared.casework.referrals.tables import IS_FLAGGED, Referral, ReferralFact
 from shared.contracts.casework import events, lifecycle
-from shared.contracts.casework.codes import Flag, ReferralState, Urgency
+from shared.contracts.casework.codes import Basis, Flag, ReferralState, Urgency
 from shared.exchange import feed
 from shared.exchange.tables import InboxRow, InboxState, OutboxRow
 from shared.kit.db import Database, Transaction, is_transient
@@ -299,9 +299,13 @@ class Watcher:
         )  # fmt: skip
 
     async def _ending(self) -> list[UUID]:
-        """Her last answers about somebody that end soon, or have ended, and of which nobody was reminded."""
+        """Her last answers about somebody and a purpose that end soon, or have ended, and of which nobody was reminded. What the
+        law or her life has asked for since is no answer of hers, and prolongs none."""
         newer, no, told = aliased(Consent), aliased(Refusal), aliased(Alarm)
-        same = (col(newer.case_id) == col(Consent.case_id), col(newer.recipient) == col(Consent.recipient))
+        same = (
+            col(newer.case_id) == col(Consent.case_id), col(newer.recipient) == col(Consent.recipient),
+            col(newer.purpose) == col(Consent.purpose), col(newer.basis).in_([col(Consent.basis), literal(Basis.CONSENT)]),
+        )  # fmt: skip
         said_no = (
             col(no.case_id) == col(Consent.case_id),
             col(no.recipient) == col(Consent.recipient),

@@ -49,7 +49,7 @@ async def close_place(command: ClosePlace, tx: Transaction, here: Here, by: Acto
         now, told = tx.clock.now(), []
         for case in cases:
             members = await told_members(tx, case.circle)
-            releases = await sharing.releases(tx, case.id, members)
+            releases = await sharing.releases(tx, here, case.id, members)
             fact = events.CirclePlaceClosed(facility=command.facility)
             words = [word_to(case, peer, release.consent_id, fact, now) for peer, release in releases.items()]
             for word in words:

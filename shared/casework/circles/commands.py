@@ -82,7 +82,7 @@ async def record_progress(
     )  # fmt: skip
     tx.session.add(row)
     await tx.session.flush()
-    releases = await sharing.releases(tx, case.id, here.serving)
+    releases = await sharing.releases(tx, here, case.id, here.serving)
     told = [peer for peer, release in releases.items() if sharing.may_pass_progress(here, peer, release, command.code)]
     words = [word_to(case, peer, releases[peer].consent_id, fact, occurred_at) for peer in told]
     event_id = words[-1].event_id if words else None
@@ -101,7 +101,7 @@ async def take_off(case: Case, on_date: date, occurred_at: datetime, tx: Transac
     if not await note_off(tx, case.id, here.agency, on_date, occurred_at):
         raise Conflict("This day was taken back at that very moment before; give the time at which it was taken back again.")
     fact = events.HearingOff(on_date=on_date)
-    releases = await sharing.releases(tx, case.id, here.serving)
+    releases = await sharing.releases(tx, here, case.id, here.serving)
     told = [peer for peer, one in releases.items() if sharing.may_pass_progress(here, peer, one, codes.ProgressCode.HEARING_DATE)]
     words = [word_to(case, peer, releases[peer].consent_id, fact, occurred_at) for peer in told]
     event_id = words[-1].event_id if words else None
@@ -205,7 +205,7 @@ async def tell_referral_progress(
     tx: Transaction, here: Here, case: Case, referral_id: UUID, recipient: str, state: ReferralState
 ) -> None:
     """Tells the circle's other members how a referral to one of them stands; the circle's subject is locked here."""
-    releases = await sharing.releases(tx, case.id, (peer for peer in here.serving if peer != recipient))
+    releases = await sharing.releases(tx, here, case.id, (peer for peer in here.serving if peer != recipient))
     words = referral_progress_words(here, case, releases, referral_id, recipient, state, tx.clock.now())
     if words:
         await outbox.lock_subjects(tx, [case.circle])
@@ -295,7 +295,7 @@ async def announce(tx: Transaction, here: Here, case: Case, to: Collection[str] 
     Returns the members that were told with it all that has been until now, as a new one is. `to`: only to these and to whom it
     was announced before; others are not told of a request that is only being thought about.
     """
-    releases = await sharing.releases(tx, case.id, here.serving)
+    releases = await sharing.releases(tx, here, case.id, here.serving)
     query = select(CircleMember).where(col(CircleMember.circle) == case.circle, col(CircleMember.agency) == here.agency)
     own = (await tx.session.execute(query)).scalar_one_or_none()
     if to is not None:

@@ -115,7 +115,7 @@ async def _release(tx: Transaction, here: Here, case_id: UUID, agency: str, agen
     here.kind_of(agency)
     if agency not in here.serving:
         raise Conflict("This network has no pathway from here to %(agency)s.", agency=Coded(agency, "agency"))
-    release = sharing.enough(await sharing.released(tx, case_id, agency), agency, ConsentItem.REQ)
+    release = sharing.enough(await sharing.released(tx, here, case_id, agency), agency, ConsentItem.REQ)
     if not sharing.agenda_for(here, agency, release, agenda):
         allowed = minimal_data.AGENDA_CROSSES.get((here.kind, here.kind_of(agency)), frozenset())
         lacking = [item for item in agenda if item in allowed]
@@ -160,7 +160,7 @@ async def conclude_conference(
     row.decisions = [one.model_dump(mode="json") for one in command.decisions]
     await tx.session.flush()
     for one in asked:
-        release = await sharing.released(tx, case.id, one.agency) if one.withdrawn_at is None else None
+        release = await sharing.released(tx, here, case.id, one.agency) if one.withdrawn_at is None else None
         if release is not None:  # her last answer says what is told; it is said under the consent that the invitation rests on
             items = tuple(AgendaItem(item) for item in one.agenda or ())
             told = sharing.decisions_for(here, one.agency, release, items, command.decisions)

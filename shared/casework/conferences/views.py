@@ -58,7 +58,7 @@ async def may_be_asked(tx: Transaction, here: Here, case_id: UUID) -> list[Asked
     found = []
     for agency in here.serving:
         if (here.kind, here.kind_of(agency)) in minimal_data.AGENDA_CROSSES:
-            release = await sharing.released(tx, case_id, agency)
+            release = await sharing.released(tx, here, case_id, agency)
             found.append(Asked(agency, sharing.agenda_for(here, agency, release, AgendaItem) if release is not None else ()))
     return found
 

@@ -133,11 +133,13 @@ async def log_consent(tx: Transaction, consent: Consent, kind: str, occurred_at:
 
 
 async def _no_longer_ending(tx: Transaction, here: Here, consent: Consent) -> None:
-    """She was asked again: nobody needs to be reminded of her older answers about the same recipient."""
+    """She was asked again: nobody needs to be reminded of her older answers about the same recipient and purpose."""
     older = select(col(Consent.id)).where(
         col(Consent.case_id) == consent.case_id, col(Consent.recipient) == consent.recipient, col(Consent.id) != consent.id,
-        col(Consent.expires_at).is_not(None),
+        col(Consent.expires_at).is_not(None), col(Consent.purpose) == consent.purpose,
     )  # fmt: skip
+    if consent.basis != codes.Basis.CONSENT:
+        older = older.where(col(Consent.basis) == consent.basis)  # what the law or her life asks for is no answer of hers
     for about in (await tx.session.execute(older)).scalars().all():
         await clear(tx, here, about, {"consent_ends_soon"})
 

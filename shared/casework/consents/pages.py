@@ -33,6 +33,7 @@ from shared.casework.referrals import drafts
 from shared.casework.referrals.commands import issue_referral
 from shared.casework.referrals.drafts import THINK, Step, as_drafted
 from shared.casework.scope import OutOfSight
+from shared.casework.sharing import THERE_FOR
 from shared.contracts.casework import events
 from shared.contracts.casework.codes import AgencyKind, Basis, ConsentHow, ConsentItem, LegalDuty, Purpose, SafeHours, Ternary
 from shared.contracts.casework.minimal_data import AGENDA_CROSSES, CROSSES, PROGRESS_CROSSES, REFERRAL_PROGRESS_CROSSES
@@ -46,10 +47,6 @@ from shared.programmes.profile import CONSENT_DAYS
 
 router = APIRouter(include_in_schema=False)
 
-PURPOSES = {
-    AgencyKind.HEALTH: Purpose.CARE, AgencyKind.SOCIAL_WELFARE: Purpose.SUPPORT, AgencyKind.POLICE: Purpose.PROTECTION,
-    AgencyKind.PARTNER: Purpose.SUPPORT, AgencyKind.JUSTICE: Purpose.JUSTICE, AgencyKind.OVERSIGHT: Purpose.STATISTICS,
-}  # fmt: skip
 CHANGEABLE = (ConsentItem.NEEDS, ConsentItem.GIVEN, ConsentItem.TYPE, ConsentItem.SAFETY, ConsentItem.PROG, ConsentItem.RELAY)
 
 
@@ -394,7 +391,7 @@ def _consent(
         if values.get("answer_back", [""])[-1] == "yes":
             items.append(ConsentItem.FB)
         return RecordConsent.model_validate(
-            {**common, "purpose": PURPOSES[question.kind], "items": tuple(items), "expires_at": ends_at}
+            {**common, "purpose": THERE_FOR[question.kind], "items": tuple(items), "expires_at": ends_at}
         )
     if said == "no" and question.by_law:
         by_law = {"purpose": Purpose.PROTECTION, "items": (ConsentItem.REQ,), "basis": Basis.LEGAL_BASIS}

@@ -139,12 +139,12 @@ async def take_back_alone(case_id: UUID, consent_id: UUID, tx: Transaction, here
     case = await load_case(tx, case_id, by)
     if not taken.is_new or not is_told_by_law(here, case, former.recipient):
         return former
-    standing = await released(tx, case.id, former.recipient)
+    standing = await released(tx, here, case.id, former.recipient, BY_LAW)
     if standing is None and former.recipient in here.serving:  # else another answer stands, and what is issued rests on it
         how, language = codes.ConsentHow.SPOKEN, _language(here, former)
         no = Refused(former.recipient, how, language, interpreter=False, said_at=None, is_by_law=True)
         await record_consent(case.id, _duty(no), tx, here, by)
-        standing = await released(tx, case.id, former.recipient)
+        standing = await released(tx, here, case.id, former.recipient, BY_LAW)
     for ended in _asked_by_law(taken.ended):
         request = await _anew(tx, here, ended)
         if request is None:

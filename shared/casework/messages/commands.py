@@ -102,7 +102,7 @@ async def settle(tx: Transaction, here: Here, referral: Referral, message: Messa
 
 async def agreed_to_messages(tx: Transaction, here: Here, referral: Referral) -> bool:
     """Whether the consent in force for the recipient lets messages be passed on."""
-    release = await sharing.released(tx, referral.case_id, referral.recipient)
+    release = await sharing.released(tx, here, referral.case_id, referral.recipient)
     return release is not None and ConsentItem.RELAY in release.items
 
 

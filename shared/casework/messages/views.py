@@ -9,6 +9,7 @@ from sqlmodel import col
 
 from shared.casework import sharing
 from shared.casework.cases.tables import Case
+from shared.casework.here import Here
 from shared.casework.messages.tables import Message
 from shared.casework.referrals.tables import Referral
 from shared.contracts.casework.codes import ConsentItem, SafeHours, Ternary
@@ -24,13 +25,13 @@ def safe_hours(relay: Mapping[str, Any] | None, safety: Mapping[str, Any] | None
     return hours
 
 
-async def hours_of(tx: Transaction, messages: Sequence[tuple[Message, Referral]]) -> dict[UUID, SafeHours | None]:
+async def hours_of(tx: Transaction, here: Here, messages: Sequence[tuple[Message, Referral]]) -> dict[UUID, SafeHours | None]:
     """When each message may be passed on, by what she says now and not when the request was sent."""
     if not messages:
         return {}
     case_ids = {referral.case_id for _message, referral in messages}
     cases = {case.id: case for case in (await tx.session.execute(select(Case).where(col(Case.id).in_(case_ids)))).scalars()}
-    agreed = await sharing.in_force(tx, case_ids)
+    agreed = await sharing.in_force(tx, here, case_ids)
     found: dict[UUID, SafeHours | None] = {}
     for message, referral in messages:
         release, case = agreed.get((referral.case_id, referral.recipient)), cases[referral.case_id]

@@ -113,11 +113,15 @@ async def issue_referral(
     by.may_work()
     _check_place(here, command)
     referral_id = new_id()
-    ground = await stand_on(tx, here, by, referral_id, command.case_id, command.incident_id, command.to_agency)
+    ground = await stand_on(
+        tx, here, by, referral_id, command.case_id, command.incident_id, command.to_agency, command.services
+    )  # fmt: skip
     case = ground.case
-    release = sharing.enough(ground.releases.get(command.to_agency), command.to_agency, ConsentItem.REQ)
+    release = sharing.enough(
+        ground.release or ground.releases.get(command.to_agency), command.to_agency, ConsentItem.REQ
+    )  # fmt: skip
     release = replace(release, items=release.items & at_most)
-    _refuse_beyond_the_law(command, release)
+    _refuse_beyond(command, release)
     _refuse_duplicate(command, ground)
     now = tx.clock.now()
     issued_at = happened("occurred_at", command.occurred_at, now)
@@ -228,8 +232,13 @@ def _still_open(asked: Iterable[Asked], but: UUID | None = None) -> set[str]:
     return {service for r in asked if r.id != but and not story.load(r.standing).no_feedback for service in r.services}
 
 
-def _refuse_beyond_the_law(command: IssueReferral, release: sharing.Released) -> None:
+def _refuse_beyond(command: IssueReferral, release: sharing.Released) -> None:
     beyond = set(command.services).difference(sharing.may_ask(release, command.services))
+    if beyond and release.basis is codes.Basis.CONSENT:
+        raise Conflict(
+            "What was agreed to for %(agency)s is for something else; ask whether it may be told for this, and send again: "
+            "%(services)s.", agency=Coded(command.to_agency, "agency"), services=tuple(sorted(beyond)),
+        )  # fmt: skip
     if beyond:
         raise Conflict(
             "Without a yes %(agency)s is told what the law asks for and nothing else; leave out: %(services)s.",
@@ -535,7 +544,8 @@ async def _may_say(tx: Transaction, here: Here, referral: Referral, fact: events
         return True
     if isinstance(fact, events.SetOut) and not sharing.may_tell_travel(here, referral.recipient):
         return False
-    release = await sharing.released(tx, referral.case_id, referral.recipient)
+    services = [codes.ServicePackage(service) for service in referral.services]
+    release = await sharing.released(tx, here, referral.case_id, referral.recipient, services)
     return release is not None and ConsentItem.REQ in release.items
 
 

@@ -4,7 +4,7 @@ On PostgreSQL two statements on the driver: the first locks circle and referral,
 committed before it got the lock. The portable form beside it asks for the same piece by piece.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,6 +20,7 @@ from shared.casework.cases.tables import Case, Incident
 from shared.casework.circles.tables import CircleMember, Progress
 from shared.casework.here import Actor, Here
 from shared.casework.referrals.tables import Referral
+from shared.contracts.casework.codes import Basis, ConsentHow, LegalDuty, Purpose, ServicePackage
 from shared.exchange import outbox
 from shared.kit.db import Transaction
 from shared.kit.sealed import opened
@@ -35,7 +36,7 @@ READ = """
         SELECT id, circle, circle_version, facility, needs, child, safety, relay, dependants, told_under
         FROM casework_cases WHERE id = $1 FOR {case_lock}
     ), answers AS MATERIALIZED (
-        SELECT id, recipient, basis, items, legal_duty, taken_back_at, expires_at FROM casework_consents AS c
+        SELECT id, recipient, purpose, basis, items, legal_duty, how, taken_back_at, expires_at FROM casework_consents AS c
         WHERE case_id = $1 AND NOT EXISTS (
             SELECT 1 FROM casework_refusals AS no WHERE no.case_id = $1 AND no.recipient = c.recipient AND no.id > c.id
         ) ORDER BY id FOR SHARE OF c
@@ -96,11 +97,13 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """All of it. `shares_with` is what the circle was told last, None where nothing; `told` the last event of it by recipient;
-    `has_steps` whether this agency has recorded steps, which a new member may have to be told."""
+    """All of it. `release` lets it be asked for, `releases` are what each agency may be told; `shares_with` is what the circle was
+    told last, None where nothing; `told` the last event of it by recipient; `has_steps` whether this agency has recorded steps,
+    which a new member may have to be told."""
 
     case: CaseFacts
     incident: IncidentFacts | None
+    release: sharing.Released | None
     releases: sharing.Releases
     asked: list[Asked]
     shares_with: list[str] | None
@@ -109,17 +112,19 @@ class Ground:
 
 
 async def stand_on(
-    tx: Transaction, here: Here, by: Actor, referral_id: UUID, case_id: UUID, incident_id: UUID | None, recipient: str
-) -> Ground:
+    tx: Transaction, here: Here, by: Actor, referral_id: UUID, case_id: UUID, incident_id: UUID | None, recipient: str,
+    services: Collection[ServicePackage],
+) -> Ground:  # fmt: skip
     """Locks and reads; raises NotFound where the case is out of the actor's scope or has no such incident."""
     if tx.dialect == "postgresql":
-        return await _at_once(tx, here, by, referral_id, case_id, incident_id, recipient)
-    return await _piece_by_piece(tx, here, by, referral_id, case_id, incident_id, recipient)
+        return await _at_once(tx, here, by, referral_id, case_id, incident_id, recipient, services)
+    return await _piece_by_piece(tx, here, by, referral_id, case_id, incident_id, recipient, services)
 
 
 async def _at_once(
-    tx: Transaction, here: Here, by: Actor, referral_id: UUID, case_id: UUID, incident_id: UUID | None, recipient: str
-) -> Ground:
+    tx: Transaction, here: Here, by: Actor, referral_id: UUID, case_id: UUID, incident_id: UUID | None, recipient: str,
+    services: Collection[ServicePackage],
+) -> Ground:  # fmt: skip
     await tx.flush()
     driver = await tx.driver()
     await driver.execute(LOCK, referral_id, case_id)
@@ -133,8 +138,12 @@ async def _at_once(
         await load_case(tx, case_id, by)
     if incident_id is not None and row["incident"] is None:
         raise scope.OutOfSight("The case has no such incident.", incident_id)
+    answers, now = _answers(row["answers"]), tx.clock.now()
     return Ground(
-        case, _incident(tx, row["incident"]), _releases(tx, here, row["answers"]),
+        case, _incident(tx, row["incident"]),
+        sharing.in_force_of(here.known_kind(recipient), answers.get(recipient, ()), now, services),
+        {peer: found for peer in here.serving
+         if (found := sharing.in_force_of(here.known_kind(peer), answers.get(peer, ()), now))},
         [Asked(UUID(one["id"]), one["services"], one["standing"]) for one in from_json(row["open"] or "[]")],
         from_json(row["shares_with"]) if row["shares_with"] is not None else None,
         {(case.circle, peer): UUID(event_id) for peer, event_id in from_json(row["told"] or "{}").items()},
@@ -149,34 +158,35 @@ def _incident(tx: Transaction, text: str | None) -> IncidentFacts | None:
     return IncidentFacts(**{**row, "id": UUID(row["id"])})
 
 
-def _releases(tx: Transaction, here: Here, text: str | None) -> dict[str, sharing.Released]:
-    """Her last answer about each recipient, where it stands."""
-    last = {row["recipient"]: row for row in from_json(text or "[]") if row["recipient"] in here.serving}
-    found = {}
-    for recipient, row in last.items():
-        ends = row["expires_at"]
-        release = sharing.release_of(
-            UUID(row["id"]), row["basis"], row["items"], row["legal_duty"], row["taken_back_at"] is not None,
-            datetime.fromisoformat(ends) if ends else None, tx.clock.now(),
+def _answers(text: str | None) -> dict[str, list[sharing.Answer]]:
+    """What was answered about each recipient, in the order in which it was."""
+    found: dict[str, list[sharing.Answer]] = {}
+    for row in from_json(text or "[]"):
+        duty, ends, over = row["legal_duty"], row["expires_at"], row["taken_back_at"]
+        answer = sharing.Answer(
+            UUID(row["id"]), Purpose(row["purpose"]), row["items"], Basis(row["basis"]), LegalDuty(duty) if duty else None,
+            ConsentHow(row["how"]), datetime.fromisoformat(ends) if ends else None, datetime.fromisoformat(over) if over else None,
         )  # fmt: skip
-        if release is not None:
-            found[recipient] = release
+        found.setdefault(row["recipient"], []).append(answer)
     return found
 
 
 async def _piece_by_piece(
-    tx: Transaction, here: Here, by: Actor, referral_id: UUID, case_id: UUID, incident_id: UUID | None, recipient: str
-) -> Ground:
+    tx: Transaction, here: Here, by: Actor, referral_id: UUID, case_id: UUID, incident_id: UUID | None, recipient: str,
+    services: Collection[ServicePackage],
+) -> Ground:  # fmt: skip
     circle = (await load_case(tx, case_id, by)).circle
     await outbox.lock_subjects(tx, [referral_id, circle])
     case = await load_case(tx, case_id, by, lock=True)
     incident = await _lock_incident(tx, case_id, incident_id)
-    releases = await sharing.releases(tx, case_id, here.serving)
+    release = await sharing.released(tx, here, case_id, recipient, services)
+    releases = await sharing.releases(tx, here, case_id, here.serving)
     steps = select(col(Progress.position)).where(col(Progress.case_id) == case_id, col(Progress.agency) == here.agency).limit(1)
     own = select(col(CircleMember.shares_with)).where(col(CircleMember.circle) == circle, col(CircleMember.agency) == here.agency)
     return Ground(
         CaseFacts(**{name: getattr(case, name) for name in CaseFacts.__slots__}),
         IncidentFacts(**{name: getattr(incident, name) for name in IncidentFacts.__slots__}) if incident is not None else None,
+        release,
         releases,
         await asked_of(tx, case_id, incident_id, recipient),
         (await tx.session.execute(own)).scalar_one_or_none(),

@@ -136,7 +136,7 @@ async def _refer_page(
         await note_read(tx, case.id, visit.actor, "case")
         drafted = await drafts.draft_at(tx, case.id, Step.REFER)
         form = as_drafted(form, drafted)
-        told = {p: r for p, r in (await releases(tx, case.id, here.serving)).items() if ConsentItem.REQ in r.items}
+        told = {p: r for p, r in (await releases(tx, here, case.id, here.serving)).items() if ConsentItem.REQ in r.items}
         agreed = list(told)
         incident = await _last_incident(tx, case)
         outside_mandate = await elsewhere(tx, here, case)

@@ -145,7 +145,7 @@ async def _work_list(tx: Transaction, here: Here, by: Actor, today: date) -> Wor
         work.totals[section] = int(found[0][-1]) if found else 0
         getattr(work, section).extend(tuple(row[:-1]) if len(row) > 2 else row[0] for row in found)
     work.dates, work.totals["dates"] = await _dates(tx, asked.ahead, values, today)
-    work.safe = await hours_of(tx, work.messages)
+    work.safe = await hours_of(tx, here, work.messages)
     work.not_used = await refused_of(tx, here, [row for section in RECEIVED for row in getattr(work, section)])
     return work
 
