@@ -143,7 +143,8 @@ def run(part: str, work: Callable[[], Coroutine[Any, Any, list[Result]]]) -> int
     except KeyboardInterrupt:
         return INTERRUPTED
     kept = of_part(part, write(results))
-    words = f"{os.environ.get(VARIABLE, 'default')} size, {os.cpu_count()} cores, Python {platform.python_version()}, load average "
+    size = os.environ.get(VARIABLE, "default")
+    words = f"last run: {size} size, {os.cpu_count()} cores, Python {platform.python_version()}; of all rows, load average "
     loads = [one.load_average for one in kept]
     words += f"{min(loads):.1f} – {max(loads):.1f}"
     publish(part, kept, f"{words}.")

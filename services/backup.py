@@ -24,7 +24,7 @@ from shared.casework.migrate import unknown_steps
 from shared.exchange.anchor import Anchor, reopen
 from shared.kit.db import MACHINE
 from shared.kit.errors import RefnetError
-from shared.kit.files import check_new
+from shared.kit.files import check_new, sync_file, sync_folder
 from shared.kit.keystore import Keystore, id_of_copy
 
 PROGRAM_DEADLINE_S = 3_600  # a database of ten million events is dumped in some minutes
@@ -68,7 +68,11 @@ def _copy(url: URL, file: Path) -> int:
             arguments = ["--format=custom", "--no-owner", "--no-privileges", "--enable-row-security", f"--file={part}"]
             _run("pg_dump", url, arguments, PGOPTIONS=asks)
         part.chmod(0o600)
+        sync_file(part)  # whoever reads that it is written may take the former one away
         part.replace(file)
+        sync_folder(file.parent)
+    except OSError as error:
+        raise RefnetError(f"The copy could not be written ({error}); look after its disk, or name another place.") from error
     finally:
         for left in ("", "-journal", "-wal", "-shm"):
             Path(f"{part}{left}").unlink(missing_ok=True)

@@ -76,6 +76,12 @@ def write_over(file: Path) -> None:
     file.unlink()
 
 
+def sync_file(file: Path) -> None:
+    """What another program wrote there is on the disk when this returns. Raises OSError."""
+    with file.open("rb") as handle:
+        os.fsync(handle.fileno())
+
+
 def sync_folder(folder: Path) -> None:
     """What was renamed or taken away in a folder stays so after a power cut."""
     handle = os.open(folder, os.O_RDONLY)

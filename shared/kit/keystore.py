@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy.exc import DontWrapMixin
 
 from shared.kit.errors import DatabaseAway, RefnetError
-from shared.kit.files import sync_folder, write_over, write_whole
+from shared.kit.files import sync_file, sync_folder, write_over, write_whole
 from shared.kit.lock import OPEN, Lock
 
 KEY_BYTES = 32  # AES-256
@@ -417,8 +417,7 @@ class Keystore:
                 with contextlib.closing(sqlite3.connect(part)) as copy:
                     connection.backup(copy)
                     count = int(copy.execute("SELECT count(*) FROM keys").fetchone()[0])
-            with part.open("rb") as handle:
-                os.fsync(handle.fileno())
+            sync_file(part)
             part.replace(file)
         except (sqlite3.Error, OSError) as error:
             raise RefnetError(f"{file} could not be written ({error}); look after its disk, or name another place.") from error

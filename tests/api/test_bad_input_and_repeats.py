@@ -1,17 +1,19 @@
 """Bad input gets a precise problem and writes nothing; repeats are answered alike; nobody sees what is not theirs."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
-from agencies import Desk, Refused, World, consent, open_case, refer
+from agencies import Desk, Refused, TestAgency, World, consent, database_at, open_case, refer
 from keystores import lose
 
 from shared.casework.accounts.commands import answers_key, forget_old_answers
 from shared.contracts.casework.codes import Role
+from shared.kit import db
 from shared.kit.ids import new_id
 from shared.kit.web import BODY_BYTES_MAX
 
@@ -207,3 +209,23 @@ async def test_whoever_asks_without_a_token_whether_all_is_well_hears_of_a_lost_
     lose(police.database.keys, UUID(case), tmp_path / "copy")
     answer = await police.client.get("/health/ready")
     assert (answer.status_code, "lacks a key" in answer.text) == (503, True)
+
+
+async def test_where_every_connection_is_taken_a_request_is_told_so_and_not_kept_for_ever(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"POOL_SIZE": 1, "POOL_OVERFLOW": 1, "POOL_TIMEOUT_S": 0.1}.items():
+        monkeypatch.setattr(db, name, value)
+        monkeypatch.setattr(db, f"SQLITE_{name}", value)
+    former = world["police"]
+    await former.close()
+    police = TestAgency(former.here, former.parts, database_at(former.database.url, world.clock))
+    world.agencies["police"] = police
+    desk = await police.sign_in("officer")
+    async with AsyncExitStack() as held:
+        for _ in range(db.POOL_SIZE + db.POOL_OVERFLOW):
+            await held.enter_async_context(police.database.read())
+        problem = is_problem(await desk.ask("POST", "/cases", {}, **{"Idempotency-Key": str(new_id())}), 503)
+        assert "nothing was written" in problem["detail"]
+    assert (await desk.get("/cases"))["items"] == []
+    await desk.post("/cases")

@@ -64,6 +64,23 @@ def check_deadline(walls: dict[str, Wall], desk: Process, there: Process, case: 
         assert timedelta(0) <= after <= KEPT_WITHIN
 
 
+def check_receipt(wall: Wall, desk: Process, there: Process, case: str) -> None:
+    """The other end is not at work: the desk alarms its own people in time by its own clock that nobody has signed for it."""
+    assert there.stop() == 0
+    late = issue(desk, case, there.kind)
+    entered = f"SELECT recorded_at FROM casework_referral_facts WHERE referral_id = '{late}' AND type = 'referral.issued'"
+    raised = f"SELECT min(raised_at) FROM casework_alarms WHERE about = '{late}' AND kind = 'undelivered'"
+    due = desk.network.rows(desk.kind, entered)[0][0] + load_programme("zm-vsu-ec").limits.delivered_h.of(Urgency.ACUTE)
+    assert desk.network.rows(desk.kind, raised) == [(None,)], "the desk alarmed before the deadline"
+    wall.set(due - RUN_UP)
+    until(lambda: desk.network.rows(desk.kind, raised) != [(None,)], "the desk's alarm that nobody has signed for it")
+    after = desk.network.rows(desk.kind, raised)[0][0] - due
+    print(f"{desk.kind}: the alarm that a receipt is late came {after.total_seconds():.1f} s after the deadline, by its own clock")
+    assert timedelta(0) <= after <= KEPT_WITHIN
+    there.start()
+    everyone_is_ready([desk, there])
+
+
 @pytest.mark.parametrize("victim", KINDS)
 def test_clocks_a_day_apart_that_step_change_no_order_reject_nothing_and_keep_each_deadline(
     victim: str, kafka: Kafka, postgres: PostgresDatabases, unique: str, tmp_path: Path
@@ -86,6 +103,7 @@ def test_clocks_a_day_apart_that_step_change_no_order_reject_nothing_and_keep_ea
         walls[victim].stand(-DAY)  # somebody sets it, in the middle of a story
         there.post(f"/referrals/{open_yet}/accept")
         told.append(story(desk, there, case))
+        check_receipt(walls[desk.kind], desk, there, case)
         check_deadline(walls, desk, there, case)
         for kind, wall in walls.items():
             wall.stand(DAY if kind == victim else timedelta(0))  # and back again

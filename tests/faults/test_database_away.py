@@ -1,4 +1,7 @@
-"""The desk's database is stopped: every answer is a promise that is kept, or says that nothing was saved; then all goes on."""
+"""The desk's database is stopped: every answer is a promise that is kept, or says that nothing was saved; then all goes on.
+
+In the long one the clinic is away as well, so a receipt is late: the desk's people are alarmed though nobody could look meanwhile.
+"""
 
 import asyncio
 import time
@@ -9,9 +12,11 @@ from desks import in_step, open_case
 from processes import Process, ProcessNetwork, everyone_is_ready, until
 from servers import Kafka
 
+from shared.contracts.casework.codes import Urgency
 from shared.kit.ids import new_id
 from shared.kit.local.postgres import PostgresCluster
 from shared.kit.local.postgres_databases import PostgresDatabases
+from shared.programmes.profile import load_programme
 
 AWAY_S = 300  # the long one's outage, security.md section 7 number 6
 ASKED_EACH = 8  # referrals asked for before the outage, in it, and after it
@@ -63,8 +68,14 @@ def test_a_database_that_is_stopped_is_said_and_nothing_that_was_promised_is_los
         everyone_is_ready([desk, clinic])
         clerk = Clerk(desk, open_case(desk))
         incidents = [incident(desk, clerk.case) for _ in range(3 * ASKED_EACH)]
-        for about in incidents[:ASKED_EACH]:
+        signed_within = load_programme("zm-vsu-ec").limits.delivered_h.of(Urgency.ACUTE)
+        for about in incidents[: ASKED_EACH - 1]:
             assert clerk.ask(about) == 201
+        if away_s > signed_within.total_seconds():
+            until(lambda: in_step([desk, clinic]), "the first to be signed for")
+            assert clinic.stop() == 0
+        last = incidents[ASKED_EACH - 1]
+        assert clerk.ask(last) == 201
         postgres_cluster.stop()
         back_at = time.monotonic() + away_s
         for about in incidents[ASKED_EACH : 2 * ASKED_EACH]:
@@ -75,9 +86,18 @@ def test_a_database_that_is_stopped_is_said_and_nothing_that_was_promised_is_los
         for about in incidents[2 * ASKED_EACH :]:
             clerk.ask(about)
         clerk.ask_again()
+        if away_s > signed_within.total_seconds():
+            raised = f"SELECT 1 FROM casework_alarms WHERE kind = 'undelivered' AND about = '{clerk.promised[last]}'"
+            until(lambda: bool(network.rows("police", raised)), "the desk's alarm that a receipt is late")
+            clinic.start()
         until(lambda: in_step([desk, clinic]), "everything to be signed for")
         assert len(set(clerk.promised.values())) == len(incidents)
         for referral in clerk.promised.values():
             assert network.facts_of("health", referral) == ["issued"]
         assert network.rows("health", "SELECT count(*) FROM casework_referrals") == [(len(incidents),)]
         network.check_streams(("police", "health"))
+        late = (
+            f"SELECT id FROM casework_referrals AS r WHERE delivered_at - issued_at > '{signed_within.total_seconds()} s'::interval"
+            " AND NOT EXISTS (SELECT 1 FROM casework_alarms WHERE kind = 'undelivered' AND about = r.id)"
+        )
+        assert network.rows("police", late) == [], "a receipt was late and nobody was alarmed"

@@ -149,35 +149,41 @@ def number_of(desk: Process, referral: str) -> str:
     return str(desk.get(f"/cases/{desk.get(f'/referrals/{referral}')['case_id']}")["number"])
 
 
-def destroy(network: ProcessNetwork, postgres: PostgresDatabases) -> None:
-    name = network.urls["police"].rpartition("/")[2]
-    if network.urls["police"].startswith("sqlite"):
-        for left in network.home.glob("police.db*"):
+def destroy(network: ProcessNetwork, postgres: PostgresDatabases, kind: str = "police") -> None:
+    name = network.urls[kind].rpartition("/")[2]
+    if network.urls[kind].startswith("sqlite"):
+        for left in network.home.glob(f"{kind}.db*"):
             left.unlink()
     else:
         postgres.drop_database(name)
         postgres.create_database(name)
 
 
-def by_hand(network: ProcessNetwork, what: str, *arguments: str, may_fail: bool = False) -> str:
-    """Types a command of the police's operator, shows it and what it says."""
-    done = network.refnet("police", what, network.names["police"], *arguments)
+def by_hand(network: ProcessNetwork, what: str, *arguments: str, may_fail: bool = False, kind: str = "police") -> str:
+    """Types a command of an agency's operator, shows it and what it says."""
+    done = network.refnet(kind, what, network.names[kind], *arguments)
     assert done.returncode == 0 or may_fail, done.stdout + done.stderr
-    print(f"$ refnet {what} {network.names['police']} {' '.join(Path(a).name for a in arguments)}")
+    print(f"$ refnet {what} {network.names[kind]} {' '.join(Path(a).name for a in arguments)}")
     print("".join(f"    {line}\n" for line in (done.stdout + done.stderr).splitlines()), end="", flush=True)
     return done.stdout
 
 
-def sign_in_again(network: ProcessNetwork) -> None:
+def sign_in_again(network: ProcessNetwork, kind: str = "police") -> None:
     """The desk's program gets another token: whose were taken away since, a backup does not know, so all of them have ended."""
-    made = network.refnet("police", "token", network.names["police"], "--user", "one")
+    made = network.refnet(kind, "token", network.names[kind], "--user", "one")
     assert made.returncode == 0, made.stderr
-    network.tokens["police"] = made.stdout.strip()
+    network.tokens[kind] = made.stdout.strip()
 
 
 def has_another_life(network: ProcessNetwork, desk: Process) -> bool:
     desk.look()
     return bool(network.rows("police", "SELECT because FROM exchange_recoveries"))
+
+
+def check_in_step(network: ProcessNetwork, words: str, kind: str = "police") -> None:
+    """What `refnet reconcile` says where nothing is missing."""
+    for peer in (name for other, name in network.names.items() if other != kind):
+        assert f"{peer}: in step; 0 events of its were missing here, 0 words of ours came home." in words.splitlines(), words
 
 
 def recovered(desk: Process, peers: Collection[str]) -> bool:
@@ -186,15 +192,16 @@ def recovered(desk: Process, peers: Collection[str]) -> bool:
 
 
 def check_as_if_never_lost(
-    network: ProcessNetwork, everyone: dict[str, Process], story: Story, told: dict[str, Stands], slots: Any
+    network: ProcessNetwork, everyone: dict[str, Process], story: Story, told: dict[str, Stands], slots: Any, lost: str = "police"
 ) -> None:
-    desk, clinic = everyone["police"], everyone["health"]
-    assert stands(desk, told["police"]) == told["police"]
-    assert stands(clinic, told["health"]) == told["health"]
+    for kind in ("police", "health"):
+        assert stands(everyone[kind], told[kind]) == told[kind]
     for referral in (*story.before, *story.after):
         assert network.facts_of("police", referral) == network.facts_of("health", referral)
-    heard = slots_of(network, "health", "police")
+    heard = slots_of(network, "health" if lost == "police" else "police", lost)
     assert slots.items() <= heard.items(), "a number was given twice, or something heard was forgotten"
+    if not story.unheard:
+        return
     assert not network.facts_of("police", story.unheard)
     assert not network.facts_of("health", story.unheard)
 
@@ -235,16 +242,24 @@ def test_a_restored_backup_ends_as_if_nothing_had_been_lost(
         said_and_heard_by_nobody(desk, story)
         lost = held_by_nobody(network)
         assert lost > 0
+        heard = len(slots_of(network, "police", "health"))
         destroy(network, postgres)
         print("The police's machine dies with a referral that had its number and had not left, and its database is destroyed.")
         assert "Restored; a new life of the database is open." in by_hand(network, "restore", copy)
+        missing = heard - len(slots_of(network, "police", "health"))
+        assert missing > 0
         print("Its peers are asked by hand, and then its processes are started again.")
-        by_hand(network, "reconcile", may_fail=True)
+        fetched = by_hand(network, "reconcile", may_fail=True)
+        found = re.search(rf"^{health}: .*; (\d+) events of its were missing here, (\d+) words of ours came home", fetched, re.M)
+        assert found is not None, fetched
+        assert 0 < int(found[1]) <= missing, "what it has said since the backup, as far as it is asked in one comparison"
+        assert int(found[2]) > 0, "and what it had been told"
         sign_in_again(network)
         desk.start()
         until(lambda: recovered(desk, network.names.values()), "recovery to end")
         until(lambda: in_step(everyone.values()), "everything to be signed for")
         words = by_hand(network, "reconcile")
+        check_in_step(network, words)
         check_as_if_never_lost(network, everyone, story, told, slots)
         (line,) = [line for line in words.splitlines() if "are with nobody" in line]
         assert line.startswith(f"{health}: answered ")
@@ -259,6 +274,35 @@ def test_a_restored_backup_ends_as_if_nothing_had_been_lost(
         go_on(everyone, story)
         check_lives(network, ("police", "health"))
         print("Every referral that anybody had heard of stands where it stood, and all have been served to their end.")
+
+
+@pytest.mark.long
+def test_a_clinics_restored_backup_ends_as_if_nothing_had_been_lost(
+    kafka: Kafka, postgres: PostgresDatabases, unique: str, tmp_path: Path
+) -> None:
+    """What was sent to it comes again, and what it had answered comes home: it stands where it stood, and serves all to the end."""
+    urls = {kind: postgres.fresh_database() for kind in ("police", "health")} | {"social_welfare": f"sqlite:///{tmp_path / 'w.db'}"}
+    network, story, copy = town(tmp_path, kafka, unique, urls), Story(), str(tmp_path / "yesterday")
+    with network.running([(kind, "serve") for kind in KINDS]) as everyone:
+        everyone_is_ready(everyone)
+        clinic = everyone["health"]
+        before_the_backup(everyone, story)
+        by_hand(network, "backup", copy, kind="health")
+        after_the_backup(everyone, story)
+        told = {kind: stands(everyone[kind], [*story.before, *story.after]) for kind in ("police", "health")}
+        slots = slots_of(network, "police", "health")
+        clinic.kill()
+        destroy(network, postgres, "health")
+        assert "Restored; a new life of the database is open." in by_hand(network, "restore", copy, kind="health")
+        assert not network.facts_of("health", story.after[0])
+        sign_in_again(network, "health")
+        clinic.start()
+        until(lambda: recovered(clinic, network.names.values()), "recovery to end")
+        until(lambda: in_step(everyone.values()), "everything to be signed for")
+        check_in_step(network, by_hand(network, "reconcile", kind="health"), "health")
+        check_as_if_never_lost(network, everyone, story, told, slots, lost="health")
+        go_on(everyone, story)
+        check_lives(network, ("police", "health"))
 
 
 def take_snapshot(url: str, target: Path) -> None:

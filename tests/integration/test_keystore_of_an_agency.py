@@ -1,6 +1,7 @@
 """An agency whose keystore is missing, another's or too old says so in a sentence, loses nothing, and goes on once it is mended."""
 
 import asyncio
+import os
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from pathlib import Path
@@ -206,6 +207,23 @@ async def test_nothing_is_restored_under_processes_that_work(desk: Desk, tmp_pat
     for one in (working, made):
         await one.database.close()
     assert (await desk.says(), await desk.notes()) == ("", ["the first"])
+
+
+async def test_a_backup_is_on_its_disk_before_it_is_said_to_be_written(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced, sync = dict[Path, int](), os.fsync
+
+    def watched(handle: int) -> None:
+        sync(handle)
+        synced[Path(f"/proc/self/fd/{handle}").readlink()] = os.fstat(handle).st_size
+
+    monkeypatch.setattr(os, "fsync", watched)
+    copy = tmp_path / "stick" / "copy"
+    copy.parent.mkdir()
+    size, _ = await asyncio.to_thread(back_up, desk.url, copy)
+    assert list(synced) == [copy.with_name(".copy.part"), copy.parent], "the file, and then under its name"
+    assert (synced[copy.with_name(".copy.part")], copy.stat().st_size) == (size, size), "all of it"
 
 
 async def test_a_file_is_put_back_where_what_follows_on_a_copy_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -198,7 +198,7 @@ async def test_what_was_cancelled_before_it_left_is_not_sent_by_a_restored_desk(
     await town.close()
 
 
-async def test_while_it_recovers_nothing_is_declined_closed_or_cancelled_and_care_goes_on(town: World) -> None:
+async def test_while_it_recovers_nothing_is_declined_and_care_goes_on(town: World) -> None:
     officer, nurse, sent = await sent_to_the_clinic(town)
     image = await town.back_up("health")
     await nurse.post(f"/referrals/{sent['id']}/accept")
@@ -206,7 +206,7 @@ async def test_while_it_recovers_nothing_is_declined_closed_or_cancelled_and_car
     await town.restore("health", image)
     nurse = await town["health"].sign_in("nurse_again")
     with pytest.raises(Refused) as refused:
-        await nurse.post(f"/referrals/{sent['id']}/decline", {"reason_code": "full", "next_place": "health/ndola_hospital"})
+        await nurse.post(f"/referrals/{sent['id']}/decline", {"reason_code": "no_place", "next_place": "health/ndola_hospital"})
     assert refused.value.status == 409
     assert "restored" in refused.value.problem["detail"]
     await nurse.post(f"/referrals/{sent['id']}/arrive", {"feedback": True})
@@ -216,6 +216,37 @@ async def test_while_it_recovers_nothing_is_declined_closed_or_cancelled_and_car
     await nurse.post(f"/referrals/{sent['id']}/close", {"outcome_code": "served", "feedback": True})
     await town.settle()
     assert (await officer.get(f"/referrals/{sent['id']}"))["status"] == "closed"
+    await town.close()
+
+
+@pytest.mark.parametrize(
+    ("restored", "act", "body"),
+    [
+        ("health", "decline", {"reason_code": "no_place", "next_place": "health/ndola_hospital"}),
+        ("health", "close", {"outcome_code": "referred_on"}),
+        ("health", "confirm-cancel", {}),
+        ("police", "cancel", {"reason_code": "sent_elsewhere"}),
+    ],
+)
+async def test_each_act_that_could_contradict_the_other_end_waits_for_its_word(
+    town: World, restored: str, act: str, body: dict[str, str]
+) -> None:
+    officer, nurse, sent = await sent_to_the_clinic(town)
+    await nurse.post(f"/referrals/{sent['id']}/accept")
+    await town.settle()
+    if act == "confirm-cancel":
+        await officer.post(f"/referrals/{sent['id']}/cancel", {"reason_code": "sent_elsewhere"})
+        await town.settle()
+    image = await town.back_up(restored)
+    await town.restore(restored, image)
+    desk = await town[restored].sign_in("again")
+    before = await desk.get(f"/referrals/{sent['id']}")
+    with pytest.raises(Refused) as refused:
+        await desk.post(f"/referrals/{sent['id']}/{act}", body)
+    assert (refused.value.status, "records were restored" in refused.value.problem["detail"]) == (409, True)
+    assert await desk.get(f"/referrals/{sent['id']}") == before
+    await town.settle_restored()
+    await desk.post(f"/referrals/{sent['id']}/{act}", body)  # nothing else had stood in its way
     await town.close()
 
 

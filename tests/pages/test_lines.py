@@ -3,6 +3,7 @@
 from datetime import timedelta
 from uuid import UUID
 
+import pytest
 from agencies import World, consent, open_case, refer
 from signing_in import settled_account, sign_in
 from visitor import Visitor
@@ -10,6 +11,7 @@ from visitor import Visitor
 from shared.casework.lines.views import SILENT_AFTER, TRACES_SHOWN
 from shared.contracts.casework.codes import Role
 from shared.exchange.heads import keep_fork
+from shared.exchange.reconcile import note_step
 from shared.kit.ids import new_id
 from shared.kit.sealed import Under
 
@@ -130,3 +132,38 @@ async def test_each_line_says_how_it_stands(world: World) -> None:
     assert "No broker answers" not in inbox.words  # a desk is told what it means, not what failed
     for path in ("/lines", "/parked"):
         assert (await nurse.open(path)).status == 403
+
+
+async def test_a_line_says_when_the_two_were_alike_or_since_when_they_are_not_and_what_is_not_here(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agencies, health = world["health"].here.network.agencies, world["health"]
+    for agency in ("police", "health"):
+        entry = agencies[agency].model_copy(update={"exchange_url": f"https://{agency}.test:8443"})
+        monkeypatch.setitem(agencies, agency, entry)
+    visitor, desk = await supervisor(world), await world["police"].sign_in("desk")
+
+    async def compared(*, in_step: bool) -> str:
+        """What the page says of the police, five minutes after a comparison."""
+        async with health.database.write() as tx:
+            await note_step(tx, "police", in_step=in_step)
+        world.clock.advance(timedelta(minutes=5))
+        return (await visitor.open("/lines")).words
+
+    words = await compared(in_step=True)
+    assert ("Compared and alike 10:00" in words, "Not alike" in words, "and not here" in words) == (True, False, False)
+    case_id, incident_id = await open_case(desk)
+    await consent(desk, case_id, "health")
+    await refer(desk, case_id, incident_id, "health")
+    await world["police"].flush()
+    lost = sum(one.recipient == "health" for one in world["police"].line)
+    world["police"].line.clear()  # what it said is lost on its way, and its statement is not
+    for letter in await world["police"].letters.write("health"):
+        await health.take_letter("police", letter)
+    words = await compared(in_step=False)
+    assert ("Not alike since 10:05" in words, "Compared and alike" in words) == (True, False)
+    assert lost > 0
+    assert f"Said by it and not here: {lost} " in words
+    assert "Not alike since 10:05" in await compared(in_step=False)  # since it was first found, not since it was looked at
+    words = await compared(in_step=True)
+    assert ("Compared and alike 10:15" in words, "Not alike" in words) == (True, False)

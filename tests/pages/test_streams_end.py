@@ -16,6 +16,7 @@ from visitor import Visitor
 from shared.casework.accounts.commands import add_account, disable_account, find_account, make_token
 from shared.casework.accounts.sessions import ABSOLUTE_END, IDLE_LOCK
 from shared.casework.following import streams, web
+from shared.casework.work import pages
 from shared.contracts.casework.codes import Role
 from shared.kit.ids import new_id
 
@@ -122,6 +123,22 @@ async def test_both_streams_end_with_the_session_and_say_nothing_afterwards(worl
         told = [listener.text for listener in listeners]
         await something_happens(world)
         assert [listener.text for listener in listeners] == told, over.__name__
+
+
+async def test_a_stream_has_a_life_and_its_browser_comes_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    clinic, nurse = world["health"], Visitor(world["health"].app)
+    await sign_in(nurse, await settled_account(clinic))
+    for module in (web, pages):
+        monkeypatch.setattr(module, "STREAM_LIFE_S", 0.2)
+    listeners = [Listener(clinic.app, path, cookies_of(nurse)) for path in STREAMS]
+    for listener in listeners:
+        assert await listener.status() == 200
+        await listener.until(listener.task.done)
+        assert listener.task.exception() is None
+    assert clinic.edge.streams.total == 0
+    again = Listener(clinic.app, STREAMS[1], cookies_of(nurse))  # nobody was signed out
+    assert await again.status() == 200
+    await again.close()
 
 
 async def test_a_stream_goes_on_while_somebody_sits_there(world: World) -> None:

@@ -19,6 +19,7 @@ from shared.kit.sealed import sealed_columns
 from shared.programmes.profile import Programme
 
 REFERRAL_TYPES = {event.type for event in events.REFERRAL_EVENTS}
+WAITING = {event.type for event in events.REFERRAL_EVENTS if not event.never_waits}  # for what was told before of the same
 DATA = sealed_columns(ReferralFact)["data"]
 ISSUED = events.ReferralIssued.type
 OPENING = {ISSUED, events.CircleAnnounced.type}  # without which nothing that is said of the same can be placed
@@ -33,7 +34,8 @@ def judge(world: World, issued: Mapping[UUID, tuple[str, str]], kinds: Kinds) ->
     for sender in world.agencies.values():
         for peer in sender.peers:
             if peer in world.agencies:
-                found += _arrived(world, kinds, sender, world.agencies[peer]) + streams(world, sender, world.agencies[peer])
+                other = world.agencies[peer]
+                found += _arrived(world, kinds, sender, other) + streams(world, sender, other) + _in_order(world, sender, other)
     for agency in world.agencies.values():
         found += own(world, agency)
     if found:  # the rest would only say the same of casework
@@ -84,6 +86,21 @@ def _arrived(world: World, kinds: Kinds, sender: Agency, recipient: Agency) -> l
     for event_id, event in world.ledger.said.items():
         if (event.sender, event.recipient) == (sender.name, recipient.name) and not event.may_be_lost and event_id not in states:
             found.append(f"{way}: {event_id} was always held by one of the two and is lost")
+    return found
+
+
+def _in_order(world: World, sender: Agency, recipient: Agency) -> list[str]:
+    """What waits for what it was told after stands after it in the referral's story, unless its sender had lost that."""
+    story = "SELECT event_id, min(position) FROM casework_referral_facts WHERE NOT is_own GROUP BY event_id"
+    places = dict(recipient.database.rows(story))
+    after = "SELECT event_id, \"after\", type FROM exchange_inbox WHERE sender = ? AND state = 'applied'"
+    found = []
+    for event_id, before, kind in recipient.database.rows(after, sender.name):
+        if kind not in WAITING or event_id not in places or before not in places:
+            continue
+        told = world.ledger.said.get(UUID(before))
+        if told is not None and not told.may_be_lost and places[event_id] < places[before]:
+            found.append(f"{sender.name} to {recipient.name}: {kind} stands before {UUID(before)}, which it was told after")
     return found
 
 

@@ -23,6 +23,7 @@ from shared.contracts.wire.merkle import Frontier
 from shared.exchange import answers, inbox, outbox, said, streams
 from shared.exchange.anchor import Anchor
 from shared.exchange.tables import InboxRow, InboxState, OutboxRow
+from shared.kit.clock import Clock
 from shared.kit.db import Database, Transaction
 
 
@@ -84,13 +85,13 @@ def no_fence() -> Iterator[None]:
 def _without_index(name: str) -> Iterator[None]:
     import inline_sqlite
 
-    load = inline_sqlite.InlineDatabase.load
+    begin = inline_sqlite.InlineDatabase.begin
 
-    def load_without(self: Any, image: bytes) -> None:
-        load(self, image)
-        self._raw.execute(f"DROP INDEX IF EXISTS {name}")
+    def begin_without(self: Any, image: bytes, clock: Clock) -> None:
+        begin(self, image, clock)
+        self._raw.execute(f"DROP INDEX {name}")  # there, or this leaves nothing out; images of it are without it
 
-    with mock.patch.object(inline_sqlite.InlineDatabase, "load", load_without):
+    with mock.patch.object(inline_sqlite.InlineDatabase, "begin", begin_without):
         yield
 
 

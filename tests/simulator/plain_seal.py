@@ -1,4 +1,4 @@
-"""The simulator's seal: no secrecy and no signature, so that thousands of schedules fit into a minute.
+"""The simulator's seal: no secrecy and no signature, because what is under test is what comes when and how often.
 
 It names both ends as the real one does, and no two of its envelopes are alike, as none of the real one's are.
 """

@@ -12,9 +12,11 @@ import pytest
 from mutants import BESIDE, CASEWORK_RULES, RULES
 from run import empty_image
 from schedule import is_casework, run
+from sqlalchemy.exc import IntegrityError
 from world import folder
 
 CLEAN = 20  # schedules in every run; seeds that once found a fault come first
+# Of these 37 and 109 are of casework's remainder by now: they are played as they were, the exchange alone.
 # A lost anchor before the first number; a blank that went before what it was told after; what was stated gone and came; a blank
 # that its restored sender did not know of; a number given twice above a hole that stays; a trace that was spent on another slot.
 FOUND = (7, 22, 24, 37, 75, 109, 284, 540, 940, 962, 1007)
@@ -52,7 +54,7 @@ def home() -> Iterator[Path]:
 async def test_schedules_end_with_nothing_lost_nothing_doubled_and_nothing_falsely_claimed(image: bytes, home: Path) -> None:
     said = restores = 0
     for seed in (*FOUND, *CLEARING, *(seed for seed in range(2_000, 2_000 + CLEAN) if not is_casework(seed))):
-        verdict = await run(seed, image, home / str(seed))
+        verdict = await run(seed, image, home / str(seed), nullcontext() if is_casework(seed) else None)
         assert not verdict.faults, f"seed {seed}: {verdict.faults}"
         said, restores = said + verdict.said, restores + verdict.restores
     assert said > CLEAN * 5
@@ -101,7 +103,5 @@ async def test_a_rule_that_is_left_out_is_found(rule: str, image: bytes, home: P
 async def _is_found(seed: int, image: bytes, home: Path, without: AbstractContextManager[Any]) -> bool:
     try:
         return bool((await run(seed, image, home, without)).faults)
-    except (AttributeError, TypeError):
-        raise  # the mutant no longer fits the code: that finds nothing
-    except Exception:  # the code itself notices that something is wrong
+    except IntegrityError:  # the database itself has noticed; whatever else is raised says that the mutant no longer fits the code
         return True
