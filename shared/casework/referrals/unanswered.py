@@ -25,7 +25,7 @@ async def other_places(tx: Transaction, here: Here, referral: Referral, local: d
     """Places of whom she has agreed that they may know, and that offer all that was asked for: the nearest one that is open now
     and can take somebody; where there is none, all of them, the nearest first."""
     services = [ServicePackage(service) for service in referral.services]
-    told = await releases(tx, referral.case_id, here.serving)
+    told = await releases(tx, here, referral.case_id, here.serving)
     agreed = [
         peer for peer, one in told.items() if ConsentItem.REQ in one.items and len(may_ask(one, services)) == len(services)
     ]  # fmt: skip
