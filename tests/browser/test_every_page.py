@@ -92,7 +92,7 @@ FULL = {
         "/dispensing/count", "/dispensing/counts/{count}", "/dispensing/ask", "/dispensing/report", "/dispensing/requests/{sent}",
         "/cases/{case}/complaint", "/cases/{case}/complaint/register", "/cases/{case}/complaint/step",
         "/cases/{case}/complaint/withdraw", "/cases/{case}/complaint/reopen", "/cases/{case}/complaint/explained",
-        "/cases/{case}/breach", "/cases/{drafted_case}/complaint", "/offenders", "/offenders/{offender}",
+        "/cases/{case}/breach", "/cases/{case}/pressure", "/cases/{drafted_case}/complaint", "/offenders", "/offenders/{offender}",
         "/cases/{case}/breach", "/cases/{drafted_case}/complaint", "/reports", "/cases/{case}/reports", "/reports/{report}",
         "/reports/{report}/steps/collected", "/reports/{report}/steps/held",
     ],

@@ -137,7 +137,8 @@ async def test_a_childs_yes_that_is_taken_back_leaves_what_the_law_asks_for(worl
     if way == "button":
         form = page.form(back)
         for _tap in range(2):
-            assert (await desk.send(form)).path == case
+            page = await desk.send(form)
+            assert (page.path.partition("?")[0], "It is taken back." in page.words) == (case, True)
     else:
         program = await world["police"].sign_in("program")
         path = f"/cases/{case.rpartition('/')[2]}/consents/{back.split('/')[-2]}"
@@ -199,7 +200,7 @@ async def test_a_childs_yes_is_taken_back_though_nobody_is_left_to_tell(world: W
     object.__setattr__(here, "network", here.network.model_copy(update={"pairs": tuple(pairs), "agencies": agencies}))
     page = await desk.open(back)
     page = await desk.send(page.form(back))
-    assert (page.path, page.status) == (case, 200)
+    assert (page.path, page.status) == (f"{case}?done=taken_back", 200)
     async with world["police"].database.read() as tx:
         query = select(Consent).where(Consent.recipient == "social_welfare")  # type: ignore[arg-type]
         assert [c.taken_back_at is None for c in (await tx.session.execute(query)).scalars()] == [False]
@@ -214,6 +215,6 @@ async def test_a_childs_yes_is_taken_back_though_a_duty_of_another_kind_has_take
     order = {"recipient": "social_welfare", "purpose": "care", "items": ["req"], "how": "spoken", "language": "bem",
              "basis": "legal_basis", "legal_duty": "court_order"}  # fmt: skip
     await program.post(f"/cases/{case.rpartition('/')[2]}/consents", order)
-    assert (await desk.send((await desk.open(back)).form(back))).path == case
+    assert (await desk.send((await desk.open(back)).form(back))).path == f"{case}?done=taken_back"
     assert [r.is_open for r in await requests(world) if r.recipient == "social_welfare"] == [False]
     assert "nobody_to_tell_by_law" in await alarms(world)

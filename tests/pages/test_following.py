@@ -83,3 +83,21 @@ async def test_what_is_wrong_is_said_and_what_is_out_of_reach_is_not_followed(wo
         assert said in answer.text
     async with world["social_welfare"].database.read() as tx:
         assert (await tx.session.execute(select(FollowedThing))).first() is None
+
+
+async def test_what_one_tap_on_a_case_did_is_said_and_pressure_is_not_written_down_by_one(world: World) -> None:
+    visitor = await worker(world)
+    await a_request_to_the_office(world)
+    async with world["social_welfare"].database.read() as tx:
+        case = f"/cases/{(await tx.session.execute(select(Case.id))).scalar_one()}"  # type: ignore[call-overload]
+    for act, said in (("follow", "You follow this case now."), ("unfollow", "You do not follow this case any more.")):
+        page = await visitor.send((await visitor.open(case)).form(f"{case}/{act}"))
+        assert said in page.words
+    page = await visitor.open(case)
+    assert f"{case}/pressure" not in {form.action for form in page.forms}
+    page = await visitor.open(next(link for link in page.links if link.endswith("/pressure")))
+    assert "No other agency is told, and no alarm goes out." in page.words
+    assert (await visitor.open(case)).words.count("Pressure to settle") == 1  # among the steps to choose from
+    page = await visitor.send(page.form(f"{case}/pressure"))
+    assert "Pressure to settle is written down." in page.words
+    assert page.words.count("Pressure to settle") == 3  # and on the timeline

@@ -121,7 +121,10 @@ async def test_after_a_take_back_both_ends_say_what_is_left(world: World) -> Non
     way = next(link for link in page.links if link.endswith("/take-back"))
     before = await officer.open(way)
     assert "A safety copy of their keys may still open it for 7 days after that; then nothing does." in before.words
-    await officer.send(before.form(way))
+    assert "Take it back now" in before.text.partition('class="app-thumb"')[2]  # within reach, however long the page is
+    done = await officer.send(before.form(way))
+    assert done.words.index("It is taken back. They are told at once.") < done.words.index("One timeline")
+    assert "Its consent was taken back since" in done.words
     await world.settle()
     its_case = way.partition("/consents/")[0]
     assert (

@@ -55,6 +55,11 @@ HOURS_MAX = 24 * 365  # a year: beyond it hours say nothing
 LIST_LIMIT = 50
 CHOOSE_PLACE = _("Choose the place that looks after this case.")
 
+Done = Literal["followed", "unfollowed", "pressure", "taken_back"]
+DONE: dict[Done, str] = {  # what one tap has done, for who taps where several lie side by side
+    "followed": _("You follow this case now."), "unfollowed": _("You do not follow this case any more."),
+    "pressure": _("Pressure to settle is written down."), "taken_back": _("It is taken back. They are told at once."),
+}  # fmt: skip
 Hours = Annotated[int, Field(ge=0, le=HOURS_MAX)]
 SAFE_ADULT = {"here": Ternary.YES, "not_here": Ternary.NO, "no": Ternary.NO}
 
@@ -255,13 +260,23 @@ async def show_cases(request: Request, edge: OneEdge, visit: Visitor, cursor: Ca
 
 
 @router.get("/cases/{case_id}")
-async def show_case(case_id: UUID, request: Request, edge: OneEdge, visit: Visitor, cursor: Cursor = None) -> Response:
-    """One case: what is next, what not to do, one timeline with its basis by each line. Its newest page changes by itself."""
-    return await _case_page(case_id, request, edge, visit, await draft_of(request, visit), cursor)
+async def show_case(
+    case_id: UUID, request: Request, edge: OneEdge, visit: Visitor, cursor: Cursor = None, done: Done | None = None
+) -> Response:
+    """One case: what is next, what not to do, one timeline with its basis by each line. Its newest page changes by itself.
+    `done`: what one tap has just done."""
+    return await _case_page(case_id, request, edge, visit, await draft_of(request, visit), cursor, done=done)
 
 
 async def _case_page(
-    case_id: UUID, request: Request, edge: Edge, visit: Visit, form: Filled[Any], cursor: str | None = None, status: int = 200
+    case_id: UUID,
+    request: Request,
+    edge: Edge,
+    visit: Visit,
+    form: Filled[Any],
+    cursor: str | None = None,
+    status: int = 200,
+    done: Done | None = None,
 ) -> Response:
     visit.actor.may_work()
     after = await last_seen(edge)  # before anything is read: what comes between is told again, never missed
@@ -300,7 +315,7 @@ async def _case_page(
     progress = [code for code in codes.ProgressCode if code in own]
     return edge.pages.show(
         request, "cases/case.html", visit, status=status, form=form, errors=bool(form.errors), lines=lines, following=following,
-        progress=progress, dated=codes.DATED, here_now="/cases",
+        progress=progress, dated=codes.DATED, here_now="/cases", done=DONE[done] if done else None,
         live=None if cursor or form.errors else f"/live?after={after}", is_nowhere=case.facility == NOWHERE, **context,
     )  # fmt: skip
 
@@ -369,13 +384,23 @@ async def post_progress(case_id: UUID, request: Request, edge: OneEdge, visit: V
     return await submit(request, edge, visit, values, work)
 
 
+@router.get("/cases/{case_id}/pressure")
+async def show_pressure(case_id: UUID, request: Request, edge: OneEdge, visit: Visitor) -> Response:
+    """What writing it down does, before it is done."""
+    visit.actor.may_work()
+    async with edge.database.write() as tx:  # the look is kept
+        case = await commands.load_case(tx, case_id, visit.actor)
+        await views.note_read(tx, case.id, visit.actor, "case")
+    return edge.pages.show(request, "cases/pressure.html", visit, case=case, here_now="/cases")
+
+
 @router.post("/cases/{case_id}/pressure")
 async def post_pressure(case_id: UUID, request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
     """Somebody presses for a settlement: any agency may say so, and nobody else is told."""
 
     async def work(tx: Transaction) -> str:
         await record_progress(case_id, RecordProgress(code=codes.ProgressCode.PRESSURE_TO_SETTLE), tx, edge.here, visit.actor)
-        return f"/cases/{case_id}"
+        return f"/cases/{case_id}?done=pressure"
 
     return await submit(request, edge, visit, values, work)
 
@@ -411,7 +436,7 @@ async def post_follow(case_id: UUID, request: Request, edge: OneEdge, visit: Vis
 
     async def work(tx: Transaction) -> str:
         await follow(Follow(case_id=case_id), tx, edge.here, visit.actor)
-        return f"/cases/{case_id}"
+        return f"/cases/{case_id}?done=followed"
 
     return await submit(request, edge, visit, values, work)
 
@@ -425,7 +450,7 @@ async def post_unfollow(case_id: UUID, request: Request, edge: OneEdge, visit: V
         followed = await _follows(tx, case, visit)
         if followed is not None:
             await unfollow(followed.id, tx, visit.actor)
-        return f"/cases/{case_id}"
+        return f"/cases/{case_id}?done=unfollowed"
 
     return await submit(request, edge, visit, values, work)
 

@@ -411,6 +411,6 @@ async def post_take_back(
 
     async def work(tx: Transaction) -> str:
         await take_back_alone(case_id, consent_id, tx, edge.here, visit.actor, int(version) if version.isdigit() else 0)
-        return f"/cases/{case_id}"
+        return f"/cases/{case_id}?done=taken_back"
 
     return await submit(request, edge, visit, values, work)
