@@ -93,6 +93,27 @@ async def test_two_that_cannot_be_taken_are_dealt_with_one_by_one(world: World) 
     assert (await desk.open("/work")).words.count("Choose another place") == 2
 
 
+async def test_an_acute_request_that_cannot_be_taken_is_urgent_and_its_act_stands_before_what_happened(world: World) -> None:
+    desk, clinic = await officer(world), await nurse(world)
+    _case, referral = await sent(world, desk)
+    await declined(world, clinic, referral)
+    page = await desk.open("/work")
+    assert re.search(rf'app-urgent__why">(?:(?!</p>).)*{CANNOT}', page.text, re.DOTALL), page.words
+    page = await desk.open(referral)
+    assert page.text.index("/refer?instead=") < page.text.index("app-tick"), page.words
+
+
+async def test_what_is_only_seen_is_accepted_from_the_list(world: World) -> None:
+    _case, referral = await sent(world, await officer(world))
+    clinic = await nurse(world)
+    page = await clinic.send((await clinic.open("/work")).form(f"{referral}/acknowledge"))
+    assert page.path == "/work"
+    page = await clinic.send(page.form(f"{referral}/accept"))
+    assert page.path == "/work"
+    assert f"{referral}/accept" not in {form.action for form in page.forms}
+    assert "Do not phone the person who was sent." in (await clinic.open(referral)).words
+
+
 async def hand_over(visitor: Visitor, **answers: Any) -> None:
     page = await visitor.send((await visitor.open("/hand-over")).form("/hand-over"), **answers)
     assert page.path == "/locked", page.words
