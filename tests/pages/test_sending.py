@@ -3,9 +3,10 @@
 from datetime import timedelta
 
 from agencies import World
+from desk_pages import to_consent, to_place
 from shift import SENDING, asked, at_work, declined, let_time_pass, nurse, officer, sent
 from sqlalchemy import select
-from visitor import Form, Visitor
+from visitor import OWN_PAGE, Form, Visitor
 
 from shared.casework.referrals.tables import Referral
 from shared.contracts.casework.codes import Role
@@ -202,3 +203,13 @@ async def test_a_closed_door_says_on_which_day_it_opens_and_one_that_nobody_expe
     page = await desk.open(page.path)
     assert "Closed now" in page.words
     assert "They have said that they are closed: call before you send." in page.words
+
+
+async def test_where_one_window_has_passed_the_next_is_said_before_a_place_is_chosen(world: World) -> None:
+    desk = await officer(world)
+    form = (await desk.open("/cases/new")).form("/cases/new")
+    for most, said in (("10", "in the next 62 hours"), ("90", "in the next 30 hours"), ("8000", "Care is still given.")):
+        clock = await desk.client.post("/cases/clock", data={"csrf": form.fields["csrf"][0], "at_most": most}, headers=OWN_PAGE)
+        assert said in clock.text
+    page = await to_place(desk, await to_consent(desk, at_least=80, at_most=90))
+    assert "30 hours left in which care works best" in page.words

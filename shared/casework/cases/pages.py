@@ -177,12 +177,15 @@ async def _new_page(request: Request, edge: Edge, visit: Visit, form: Filled[Any
 def _hours_left(edge: Edge, form: Filled[Any], sheet: Sheet | None) -> int | None:
     """Hours in which care works best, from the earliest moment; None where it is not known. What stands on a sheet was as long ago
     when the sheet was written, and is longer ago now."""
-    window, most = edge.here.programme.windows.get(CareClock.PEP), form.value("at_most")
-    if window is None or window.hours is None or not most.isdigit() or len(most) > len(str(HOURS_MAX)):
+    windows, most = edge.here.programme.windows, form.value("at_most")
+    ends = {care: window.hours for care, window in windows.items() if window.hours is not None}
+    if not ends or not most.isdigit() or len(most) > len(str(HOURS_MAX)):
         return None
     now = edge.database.clock.now()
     since = now - sheet.written_at if sheet is not None and sheet.written_at is not None else timedelta(0)
-    return int(window.hours) - int(most) - math.ceil(since / timedelta(hours=1))
+    ago = int(most) + math.ceil(since / timedelta(hours=1))
+    first = sorted(ends, key=lambda care: care != CareClock.PEP)  # as the request will say it
+    return next((int(ends[care]) - ago for care in first if ends[care] > ago), 0)
 
 
 @router.post("/cases/clock")

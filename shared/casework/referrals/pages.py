@@ -284,7 +284,7 @@ async def _last_incident(tx: Transaction, case: Case) -> Incident | None:
 def _care_until(edge: Edge, incident: Incident | None, now: datetime) -> datetime | None:
     range_ = (incident.earliest_at, incident.latest_at) if incident else (None, None)
     open_windows = windows_of_care(edge.here, *range_, now)
-    found = [w["until"] for w in open_windows if w["care"] == CareClock.PEP]
+    found = [w["until"] for w in open_windows if w["care"] == CareClock.PEP] or [w["until"] for w in open_windows]
     return found[0] if found else None
 
 
