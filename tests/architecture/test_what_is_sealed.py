@@ -219,6 +219,7 @@ ANYWHERE: dict[str, str] = {
             "is_open",
             "is_acute",
             "is_express",
+            "is_bypassed",
             "is_withheld",
             "is_forked",
             "is_due",

@@ -200,7 +200,7 @@ async def test_a_childs_yes_is_taken_back_though_nobody_is_left_to_tell(world: W
     object.__setattr__(here, "network", here.network.model_copy(update={"pairs": tuple(pairs), "agencies": agencies}))
     page = await desk.open(back)
     page = await desk.send(page.form(back))
-    assert (page.path, page.status) == (case, 200)
+    assert (page.path, page.status) == (f"{case}?done=taken_back", 200)
     async with world["police"].database.read() as tx:
         query = select(Consent).where(Consent.recipient == "social_welfare")  # type: ignore[arg-type]
         assert [c.taken_back_at is None for c in (await tx.session.execute(query)).scalars()] == [False]
