@@ -4,6 +4,7 @@ A test decides when a line delivers, what it doubles, and which waiting batch go
 """
 
 import asyncio
+import contextlib
 import copy
 import random
 import sqlite3
@@ -98,7 +99,7 @@ def database_at(url: str, clock: ManualClock) -> Database:
 
 
 def _image(path: str) -> bytes:
-    with sqlite3.connect(path) as connection:
+    with contextlib.closing(sqlite3.connect(path)) as connection:  # left open it would end the next one's journal under it
         return connection.serialize()
 
 
