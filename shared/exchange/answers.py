@@ -16,7 +16,17 @@ from sqlmodel import col
 
 from shared.contracts.wire.envelope import Inner, Kind
 from shared.contracts.wire.merkle import EMPTY_ROOT
-from shared.contracts.wire.statements import RECALLS_MAX, SHOWN_BYTES_MAX, Cleared, Head, Lost, Recall, Receipt, Statement
+from shared.contracts.wire.statements import (
+    RECALLS_MAX,
+    SHOWN_BYTES_MAX,
+    Cleared,
+    Head,
+    HeldRange,
+    Lost,
+    Recall,
+    Receipt,
+    Statement,
+)
 from shared.exchange import inside, said, witness
 from shared.exchange.heads import advance_head, is_room_for_life, keep_fork, take_wordless
 from shared.exchange.incarnations import current_incarnation, open_incarnation
@@ -225,15 +235,18 @@ async def _take_receipt(tx: Transaction, ears: Ears, inner: Inner, made_at: date
         await _is_not_whole(tx, peer)  # an older life of its signed for more: it will ask for that, if not in this letter yet
     found = await _compare(tx, ears, peer, receipt, held, agreed)
     owed.recalls = [*owed.recalls, *found.recalls][:RECALLS_MAX]
-    for part in found.proved:
-        await _deliver(tx, peer, receipt.incarnation, part.first, part.last, hooks)
+    for some in said.together(found.proved):
+        await _deliver(tx, peer, receipt.incarnation, some, hooks)
     if receipt.missing:
         is_older = await _send_again(tx, peer, receipt, owed)
         if is_older and is_news:
             await _is_not_whole(tx, peer)
     if not found.is_equal:
         return
-    await _deliver(tx, peer, receipt.incarnation, held.upto + 1 if held is not None else 1, receipt.upto, hooks)
+    first = held.upto + 1 if held is not None else 1
+    if first <= receipt.upto:
+        whole = HeldRange(first=first, last=receipt.upto, root=receipt.root)
+        await _deliver(tx, peer, receipt.incarnation, [whole], hooks)
     await _hold(tx, inner, made_at, receipt, held)
 
 
@@ -304,11 +317,10 @@ async def _hold(tx: Transaction, inner: Inner, made_at: datetime, receipt: Recei
     await tx.session.flush()
 
 
-async def _deliver(tx: Transaction, peer: str, incarnation: UUID, first: int, last: int, hooks: Hooks) -> None:
-    if last < first:
-        return
+async def _deliver(tx: Transaction, peer: str, incarnation: UUID, parts: Sequence[HeldRange], hooks: Hooks) -> None:
+    """What a peer has shown to hold is delivered; `parts` is one stretch, or several short ones."""
     now = tx.clock.now()
-    covered = await _cover(tx, peer, incarnation, first, last, now)
+    covered = await _cover(tx, peer, incarnation, parts, now)
     # What was withheld took its slot and told nothing: its receipt proves nothing about the event.
     events = [event_id for event_id, is_withheld in covered if not is_withheld]
     if events:
@@ -316,14 +328,17 @@ async def _deliver(tx: Transaction, peer: str, incarnation: UUID, first: int, la
 
 
 async def _cover(
-    tx: Transaction, peer: str, incarnation: UUID, first: int, last: int, now: datetime
+    tx: Transaction, peer: str, incarnation: UUID, parts: Sequence[HeldRange], now: datetime
 ) -> Sequence[tuple[UUID, bool]]:
-    if tx.dialect == "postgresql":
+    first, last = parts[0].first, parts[-1].last
+    if tx.dialect == "postgresql" and len(parts) == 1:
         await tx.flush()
         return [tuple(row) for row in await (await tx.driver()).fetch(DELIVER, peer, incarnation, first, last, now)]
+    whole = said.slots(peer, incarnation, first, last)
+    which = whole if len(parts) == 1 else said.of_slots(peer, incarnation, said.slots_of(parts))
     query = (
         update(OutboxRow)
-        .where(*said.slots(peer, incarnation, first, last), col(OutboxRow.delivered_at).is_(None))
+        .where(*which, col(OutboxRow.delivered_at).is_(None))
         .values(delivered_at=now, is_due=False)
         .returning(col(OutboxRow.event_id), col(OutboxRow.is_withheld))
     )

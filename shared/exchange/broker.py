@@ -4,11 +4,13 @@ Offsets are committed explicitly, after the database. A database that is away re
 """
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections.abc import Sequence
 from itertools import chain
 from typing import Any
+from uuid import UUID
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaConnectionError, KafkaError
@@ -16,6 +18,7 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 
 from shared.contracts.wire.envelope import ENVELOPE_VERSION, Inner, Kind, Unopenable
+from shared.contracts.wire.statements import Statement
 from shared.contracts.wire.topics import Direction, direction_of, lane_of
 from shared.exchange.access import Access
 from shared.exchange.inbox import Heard, Inbox, heard
@@ -153,8 +156,10 @@ class Receiver:
         crash_point("inbox.after_offset_commit")
 
     async def receive(self, batch: Sequence[ConsumerRecord]) -> None:
-        """Opens and applies records; raises DatabaseAway."""
+        """Opens and applies records, events before letters: an acute referral lies among letters, of which each may take as long
+        as the stretch that it signs for. Raises DatabaseAway."""
         events: list[Heard] = []
+        letters: list[_Letter] = []
         records: dict[bytes, ConsumerRecord] = {}
         for record in batch:
             way = direction_of(record.topic)
@@ -164,8 +169,10 @@ class Receiver:
                 if inner.header.sender == sender and inner.header.kind is Kind.EVENT:
                     events.append(heard(inner, is_express=is_express))
                     records[inner.raw] = record
+                elif inner.header.kind is Kind.DIRECTORY:
+                    await self._take_letter(sender, inner)  # what comes next may be signed with a key that it tells
                 else:
-                    await self._take_letter(sender, inner)
+                    letters.append((record, sender, inner))
             except Unopenable as error:
                 await self._note_unopenable(record, sender, str(error))
         outcome = await self._inbox.receive(events)
@@ -173,6 +180,11 @@ class Receiver:
             await self._note_unopenable(records[one.signed.raw], one.sender, f"it cannot be stored ({fault})")
         for sender, _ in outcome.streams:
             self._letters.heard_from(sender)
+        for record, sender, inner in _still_news(letters):
+            try:
+                await self._take_letter(sender, inner)
+            except Unopenable as error:
+                await self._note_unopenable(record, sender, str(error))
 
     async def _take_letter(self, sender: str, inner: Inner) -> None:
         """A statement, or a word of our own that comes home. One that breaks our code is told and passed over: letters are written
@@ -187,6 +199,27 @@ class Receiver:
 
     async def _note_unopenable(self, record: ConsumerRecord, sender: str, reason: str) -> None:
         await self._letters.note_unopenable(sender, record.value or b"", (record.topic, record.partition, record.offset), reason)
+
+
+_Letter = tuple[ConsumerRecord, str, Inner]  # with who brought it
+
+
+def _still_news(letters: Sequence[_Letter]) -> list[_Letter]:
+    """Letters without those that a later one here says anew: whoever is slow to take them would be ever further behind, and what is
+    acute with it. A letter may be lost, so one may be left out."""
+    news, later = list[_Letter](), set[tuple[str, UUID]]()
+    for letter in reversed(letters):
+        _record, sender, inner = letter
+        if inner.header.sender == sender and inner.header.kind is Kind.STATEMENT:
+            life = (sender, inner.header.incarnation)
+            with contextlib.suppress(Unopenable):  # taken all the same, and told of there
+                statement = Statement.of(inner)
+                if life in later and statement.is_plain:
+                    continue
+                if statement.summary is None:
+                    later.add(life)
+        news.append(letter)
+    return news[::-1]
 
 
 async def _next_batch(consumer: AIOKafkaConsumer) -> tuple[ConsumerRecord, ...]:

@@ -38,6 +38,9 @@ from shared.kit.sealed import as_it_lies, sealed_columns
 
 PERIOD_S = 300.0  # between comparisons of a pair that is in step (security.md §5); heartbeats by the broker come between
 HURRY_S = 5.0  # between comparisons of a pair that is not in step, whose line was away, or to which no broker brings anything
+# The longest part of the time that comparing takes of an agency to which the broker brings something: over a backlog a comparison
+# takes seconds at both ends, finds nothing that is not under way, and what is acute waits for the same processor.
+SHARE_MAX = 0.1
 ROUNDS_MAX = 50  # of one comparison: each fetches a page of every stream that has holes; the next period goes on from there
 COMPARISON_S = 120.0  # of one comparison with a slow peer: then it begins anew, from what it has fetched
 BYPASSED_AFTER = timedelta(seconds=60)  # a broker that has not brought by then what had to be fetched past it keeps it, or lost it
@@ -362,11 +365,11 @@ async def run_reconciler(reconciler: Reconciler, line: Line, peers: Sequence[str
 
 async def _compare_on_a_timer(reconciler: Reconciler, line: Line, peer: str, stop: asyncio.Event) -> None:
     """Soon where the pair is not in step, or speaks past the broker alone; else once a period."""
+    loop = asyncio.get_running_loop()
     while not stop.is_set():
-        is_in_step = False
+        began, report = loop.time(), Report(peer)
         try:
             report = await reconciler.reconcile(peer, line, is_patient=True)
-            is_in_step = report.in_step
             if report.received or report.returned or report.away:
                 log.info("reconciled", extra={"peer": peer, "received": report.received, "returned": report.returned,
                                               "in_step": report.in_step, "words": report.away})  # fmt: skip
@@ -375,4 +378,14 @@ async def _compare_on_a_timer(reconciler: Reconciler, line: Line, peer: str, sto
         except Exception as error:
             log.error("not_reconciled", extra={"peer": peer, "because": type(error).__name__})
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), PERIOD_S if is_in_step and reconciler.is_brought() else HURRY_S)
+            await asyncio.wait_for(stop.wait(), pause_s(report, loop.time() - began, is_brought=reconciler.is_brought()))
+
+
+def pause_s(report: Report, took_s: float, *, is_brought: bool) -> float:
+    """How long to wait after a comparison, in seconds."""
+    if not is_brought:
+        return HURRY_S  # it is all that there is
+    if report.in_step:
+        return PERIOD_S
+    # What a line takes that is away costs nobody anything.
+    return min(PERIOD_S, max(HURRY_S, took_s / SHARE_MAX)) if report.away is None else HURRY_S

@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from sqlmodel import col
 
 from shared.contracts.wire.envelope import SLOT_MAX
-from shared.contracts.wire.merkle import EMPTY_ROOT, Frontier
+from shared.contracts.wire.merkle import EMPTY_ROOT, Frontier, root_of
 from shared.contracts.wire.statements import INCARNATIONS_MAX, RECALLS_MAX, HeldRange, Recall, Receipt
 from shared.exchange.outbox import insert_if_absent
 from shared.exchange.tables import OutboxRow, Stream
@@ -21,6 +21,9 @@ from shared.kit.db import Transaction
 
 RECALL_SLOTS = 500  # slots asked back in one stretch: one relay batch
 RANGE_SLOTS_MAX = 10_000  # slots above a hole that one statement looks at
+# Slots of several stretches that one statement of the database names: a stream that comes over several lanes at once has dozens of
+# one slot or two above its first hole, in every letter, and each asked for by itself costs 1 ms twice.
+TOGETHER_MAX = 500
 LEAVES_PAGE = 5_000  # leaves read at once: a third of a megabyte
 
 
@@ -55,7 +58,7 @@ async def compare_living(tx: Transaction, peer: str, receipt: Receipt) -> Compar
     A hole may stay for ever (a slot that cannot be opened): then what lies above it is all that shows a number given twice.
     """
     size = await _size(tx, peer, receipt.incarnation)
-    roots = [(part, await range_root(tx, peer, receipt.incarnation, part)) for part in receipt.ranges]
+    roots = list(zip(receipt.ranges, await range_roots(tx, peer, receipt.incarnation, receipt.ranges), strict=True))
     proved = [part for part, ours in roots if ours == part.root]
     is_other = any(ours not in (None, part.root) for part, ours in roots)
     if is_other or max([receipt.upto, *(part.last for part in receipt.ranges)]) > size:
@@ -163,12 +166,45 @@ async def streams_to(tx: Transaction, peer: str) -> list[Stream]:
     return list((await tx.session.execute(query)).scalars())[::-1]
 
 
-async def range_root(tx: Transaction, peer: str, incarnation: UUID, part: HeldRange) -> bytes | None:
-    """The root over our own leaves of a stretch, or None where a slot of it is not ours to prove."""
+async def range_roots(tx: Transaction, peer: str, incarnation: UUID, parts: Sequence[HeldRange]) -> list[bytes | None]:
+    """Of each stretch the root over our own leaves, or None where a slot of it is not ours to prove."""
+    roots = list[bytes | None]()
+    for some in together(parts):
+        if len(some) == 1:
+            roots.append(await _range_root(tx, peer, incarnation, some[0]))
+            continue
+        query = select(col(OutboxRow.seq), col(OutboxRow.leaf)).where(*of_slots(peer, incarnation, slots_of(some)))
+        ours = {int(seq or 0): leaf for seq, leaf in (await tx.session.execute(query)).tuples()}
+        for part in some:
+            found = [leaf for seq in range(part.first, part.last + 1) if (leaf := ours.get(seq)) is not None]
+            roots.append(root_of(found) if len(found) == part.last - part.first + 1 else None)
+    return roots
+
+
+async def _range_root(tx: Transaction, peer: str, incarnation: UUID, part: HeldRange) -> bytes | None:
     if part.last - part.first >= RANGE_SLOTS_MAX:
         return None
     absent, root = await _beside(tx, peer, incarnation, (part.first, part.last), [])
     return None if absent else root
+
+
+def together(parts: Sequence[HeldRange]) -> Iterator[list[HeldRange]]:
+    """Stretches in groups of which each has at most TOGETHER_MAX slots; a longer one is a group of its own."""
+    group, size = list[HeldRange](), 0
+    for part in parts:
+        count = part.last - part.first + 1
+        if group and size + count > TOGETHER_MAX:
+            yield group
+            group, size = [], 0
+        group.append(part)
+        size += count
+    if group:
+        yield group
+
+
+def slots_of(parts: Sequence[HeldRange]) -> list[int]:
+    """Every slot of some stretches, of which there are few."""
+    return [seq for part in parts for seq in range(part.first, part.last + 1)]
 
 
 def of_slots(peer: str, incarnation: UUID, wanted: Sequence[int]) -> tuple[Any, ...]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from exchange_node import new_subject
@@ -11,9 +12,12 @@ from sqlalchemy import select, text
 from sqlmodel import col
 from statements import statements_of
 
-from shared.contracts.wire.statements import RANGES_MAX
-from shared.exchange import heads, receipts
+from shared.contracts.wire.envelope import Header, Inner, Kind
+from shared.contracts.wire.statements import RANGES_MAX, HeldRange, Recall, Statement
+from shared.exchange import heads, receipts, said
+from shared.exchange.broker import Receiver
 from shared.exchange.receipts import ASK_AGAIN, GRACE, OVERDUE, STILL
+from shared.exchange.reconcile import HURRY_S, PERIOD_S, SHARE_MAX, Report, pause_s
 from shared.exchange.tables import ReceivedHead
 
 # The index of what was told of a subject finds no slot: PostgreSQL walks the whole of it.
@@ -143,13 +147,116 @@ async def test_a_letter_is_written_and_taken_by_indexes_however_long_the_stream_
         statement = await pair.health.state("police")
     with statements_of(pair.police) as taken:
         await pair.police.take("health", statement)
-    for node, said in ((pair.health, written), (pair.police, taken)):
+    for node, asked in ((pair.health, written), (pair.police, taken)):
         async with node.database.engine.connect() as connection:
             is_sqlite = connection.dialect.name == "sqlite"
             if not is_sqlite:
                 await connection.execute(text("SET LOCAL enable_seqscan = off"))  # so it says where there is no other way
-            for words, parameters in said:
+            for words, parameters in asked:
                 if words.lstrip().startswith(("SELECT", "UPDATE")):
                     explain = "EXPLAIN QUERY PLAN" if is_sqlite else "EXPLAIN"
                     plan = (await connection.exec_driver_sql(f"{explain} {words}", parameters)).all()
                     assert not READ_WHOLE.findall("\n".join(" ".join(map(str, line)) for line in plan)), words
+
+
+async def test_what_a_letter_costs_does_not_grow_with_the_stretches_that_it_tells_of(pair: Pair) -> None:
+    lying, costs = await backlog(pair, 4 * RANGES_MAX), list[int]()
+    for some in (every_other(lying)[:4], every_other(lying)[:RANGES_MAX]):
+        await pair.health.hear("police", some)
+        statement = await pair.health.state("police")
+        with statements_of(pair.police) as taken:
+            await pair.police.take("health", statement)
+        costs.append(len(taken))
+        assert sum(row.delivered_at is not None for row in await pair.police.outbox_rows()) == len(statement.receipts[0].ranges)
+    assert costs[1] <= costs[0]
+
+
+async def test_short_and_long_stretches_are_proved_alike_and_one_that_is_wrong_alone_is_not(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(said, "TOGETHER_MAX", 4)
+    lying = await backlog(pair, 40)
+    spans = [(2, 2), (4, 5), (7, 12), (14, 14), (16, 16), (18, 20), (22, 22)]  # by itself or together, at most four slots
+    await pair.health.hear("police", [lying[seq - 1] for first, last in spans for seq in range(first, last + 1)])
+    statement = await pair.health.state("police")
+    (receipt,) = statement.receipts
+    assert [(part.first, part.last) for part in receipt.ranges] == spans
+    forged = [part.model_copy(update={"root": b"\1" * 32}) if part.first == 16 else part for part in receipt.ranges]
+    await pair.police.take("health", statement.model_copy(update={"receipts": (receipt.model_copy(update={"ranges": forged}),)}))
+    proved = {seq for first, last in spans if first != 16 for seq in range(first, last + 1)}
+    assert {row.seq for row in await pair.police.outbox_rows() if row.delivered_at is not None} == proved
+    assert pair.police.troubles == ["reopened"]  # a number that was given twice
+    told = {row.event_id for row in await pair.police.outbox_rows() if row.seq in proved}
+    assert sorted(pair.police.delivered_ids) == sorted(told)  # each once
+
+
+async def test_a_stretch_that_is_not_ours_to_prove_has_no_root(pair: Pair) -> None:
+    await backlog(pair, 5)
+    async with pair.police.database.read() as tx:
+        life = (await pair.police.outbox_rows())[0].incarnation
+        assert life is not None
+        parts = [HeldRange(first=first, last=last, root=b"\1" * 32) for first, last in ((1, 1), (3, 4), (5, 6), (9, 9))]
+        roots = await said.range_roots(tx, "health", life, parts)
+    assert [root is None for root in roots] == [False, False, True, True]
+
+
+class Record:
+    """A record of the express lane as aiokafka hands it over, as far as the receiver reads it."""
+
+    topic, partition, key, timestamp = "refnet.police.to.health.express.v1", 0, None, 0
+
+    def __init__(self, value: bytes) -> None:
+        self.value, self.offset = value, 0
+
+
+async def taken_of(pair: Pair, monkeypatch: pytest.MonkeyPatch, batch: Sequence[bytes]) -> list[tuple[Inner, int]]:
+    """The letters of a batch that are taken, each with how many events had been applied then."""
+    letters, taken = pair.health.letters("police"), list[tuple[Inner, int]]()
+
+    async def take_any(_peer: str, inner: Inner) -> int:
+        taken.append((inner, len(pair.health.applied)))
+        return 0
+
+    monkeypatch.setattr(letters, "take_any", take_any)
+    receiver = Receiver(pair.health.database, pair.health.inbox, pair.health.seal, pair.health, letters)
+    await receiver.receive([Record(envelope) for envelope in batch])
+    return taken
+
+
+def of_police(pair: Pair, content: bytes, *, kind: Kind = Kind.STATEMENT, life: int = 1) -> bytes:
+    header = Header(kind=kind, sender="police", recipient="health", incarnation=UUID(int=life))
+    return pair.police.seal.seal(pair.police.seal.sign(header, content), "health")
+
+
+async def test_what_is_acute_is_applied_before_the_letters_that_came_with_it_but_for_keys(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    letter = of_police(pair, Statement(made_at=pair.clock.now()).to_bytes())
+    keys = of_police(pair, b"{}", kind=Kind.DIRECTORY)
+    taken = await taken_of(pair, monkeypatch, [letter, keys, await acute(pair)])
+    assert [(inner.header.kind, applied) for inner, applied in taken] == [(Kind.DIRECTORY, 0), (Kind.STATEMENT, 1)]
+
+
+async def test_of_letters_that_came_together_those_are_left_out_that_a_later_one_says_anew(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = pair.clock.now()
+    plain = [Statement(made_at=now + timedelta(seconds=step)) for step in range(4)]
+    asks = Statement(made_at=now, recalls=(Recall(incarnation=UUID(int=1), first=1, last=2),))
+    short = Statement(made_at=now, summary=b"\1" * 32)
+    batch = [*plain[:2], asks, plain[2], short]
+    taken = await taken_of(pair, monkeypatch, [of_police(pair, one.to_bytes()) for one in batch])
+    assert [Statement.of(inner) for inner, _ in taken] == [asks, plain[2], short]
+    other_life = [of_police(pair, plain[0].to_bytes(), life=1), of_police(pair, plain[1].to_bytes(), life=2)]
+    assert len(await taken_of(pair, monkeypatch, other_life)) == 2
+
+
+def test_an_agency_that_the_broker_serves_spends_a_small_part_of_its_time_on_comparing() -> None:
+    behind = Report("health")
+    assert pause_s(behind, 0.1, is_brought=True) == HURRY_S
+    assert pause_s(behind, 3.0, is_brought=True) == pytest.approx(3.0 / SHARE_MAX)
+    assert pause_s(behind, 120.0, is_brought=True) == PERIOD_S
+    assert pause_s(behind, 120.0, is_brought=False) == HURRY_S  # nothing else brings anything
+    assert pause_s(Report("health", in_step=True), 0.1, is_brought=False) == HURRY_S
+    assert pause_s(Report("health", in_step=True), 0.1, is_brought=True) == PERIOD_S
+    assert pause_s(Report("health", away="It does not answer."), 20.0, is_brought=True) == HURRY_S

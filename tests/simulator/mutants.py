@@ -175,10 +175,10 @@ def held_is_enough() -> Iterator[None]:
 def only_up_to_n() -> Iterator[None]:
     """What lies above a hole is delivered too where its own root says so; else a hole that never closes leaves it undelivered."""
 
-    async def no_range(*_: Any) -> None:
-        return None
+    async def no_range(_tx: Transaction, _peer: str, _incarnation: UUID, parts: Sequence[Any]) -> list[None]:
+        return [None for _ in parts]
 
-    with mock.patch.object(said, "range_root", no_range):
+    with mock.patch.object(said, "range_roots", no_range):
         yield
 
 

@@ -174,6 +174,13 @@ class Statement(_Part):
         except ValidationError as error:
             raise Unopenable("its content is not a statement") from error
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it says where streams stand and nothing else: a newer one of the same life says all of that anew."""
+        asks = self.enquiries or self.recalls or any(receipt.missing for receipt in self.receipts)
+        answers = self.gone or self.lost or self.bare or self.cleared or self.shown
+        return not asks and not answers
+
     def to_bytes(self) -> bytes:
         """The content bytes that the signature is over."""
         return self.model_dump_json(exclude_defaults=True).encode()
