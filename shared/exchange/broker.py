@@ -4,7 +4,6 @@ Offsets are committed explicitly, after the database. A database that is away re
 """
 
 import asyncio
-import contextlib
 import logging
 import random
 from collections.abc import Sequence
@@ -16,6 +15,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaConnectionError, KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
+from sqlalchemy import select
+from sqlmodel import col
 
 from shared.contracts.wire.envelope import ENVELOPE_VERSION, Inner, Kind, Unopenable
 from shared.contracts.wire.statements import Statement
@@ -26,6 +27,7 @@ from shared.exchange.letters import Letters
 from shared.exchange.registry import Hooks
 from shared.exchange.relay import BrokerAway, Outbound
 from shared.exchange.seal import Seal
+from shared.exchange.tables import Recovery
 from shared.kit.crash import crash_point
 from shared.kit.db import Database, is_transient
 from shared.kit.errors import DatabaseAway
@@ -99,6 +101,9 @@ class Courier:
 def _passes(error: Exception) -> bool:
     """Whether the same producer can go on after an error: time ran out or the line broke, and nobody has refused anything."""
     return isinstance(error, TimeoutError | KafkaConnectionError) or (isinstance(error, KafkaError) and bool(error.retriable))
+
+
+_Letter = tuple[ConsumerRecord, str, Inner]  # with who brought it
 
 
 class Receiver:
@@ -180,11 +185,35 @@ class Receiver:
             await self._note_unopenable(records[one.signed.raw], one.sender, f"it cannot be stored ({fault})")
         for sender, _ in outcome.streams:
             self._letters.heard_from(sender)
-        for record, sender, inner in _still_news(letters):
+        for record, sender, inner in await self._still_news(letters):
             try:
                 await self._take_letter(sender, inner)
             except Unopenable as error:
                 await self._note_unopenable(record, sender, str(error))
+
+    async def _still_news(self, letters: Sequence[_Letter]) -> list[_Letter]:
+        """Letters without those that a later one here says anew: whoever is slow to take them would be ever further behind, and
+        what is acute with it. The order in which partitions are read says nothing: what was made later is later. Whoever recovers
+        from a restore leaves none out: which one answers it is for the answer to say. Raises DatabaseAway."""
+        if len(letters) < 2:
+            return list(letters)
+        read = [(letter, _full(letter)) for letter in letters]
+        newest: dict[tuple[str, UUID], Statement] = {}
+        for (_record, sender, inner), one in read:
+            known = newest.get(life := (sender, inner.header.incarnation))
+            if one is not None and one.summary is None and (known is None or one.made_at > known.made_at):
+                newest[life] = one
+        async with self._database.read() as tx:
+            awaited = set(
+                (await tx.session.execute(select(col(Recovery.peer)).where(col(Recovery.answered_at).is_(None)))).scalars()
+            )
+        news = []
+        for letter, one in read:
+            _record, sender, inner = letter
+            later = newest.get((sender, inner.header.incarnation))
+            if one is None or later is None or sender in awaited or not later.says_anew(one):
+                news.append(letter)
+        return news
 
     async def _take_letter(self, sender: str, inner: Inner) -> None:
         """A statement, or a word of our own that comes home. One that breaks our code is told and passed over: letters are written
@@ -201,25 +230,16 @@ class Receiver:
         await self._letters.note_unopenable(sender, record.value or b"", (record.topic, record.partition, record.offset), reason)
 
 
-_Letter = tuple[ConsumerRecord, str, Inner]  # with who brought it
-
-
-def _still_news(letters: Sequence[_Letter]) -> list[_Letter]:
-    """Letters without those that a later one here says anew: whoever is slow to take them would be ever further behind, and what is
-    acute with it. A letter may be lost, so one may be left out."""
-    news, later = list[_Letter](), set[tuple[str, UUID]]()
-    for letter in reversed(letters):
-        _record, sender, inner = letter
-        if inner.header.sender == sender and inner.header.kind is Kind.STATEMENT:
-            life = (sender, inner.header.incarnation)
-            with contextlib.suppress(Unopenable):  # taken all the same, and told of there
-                statement = Statement.of(inner)
-                if life in later and statement.is_plain:
-                    continue
-                if statement.summary is None:
-                    later.add(life)
-        news.append(letter)
-    return news[::-1]
+def _full(letter: _Letter) -> Statement | None:
+    """The statement of a peer's letter; None where it is something else, or cannot be read: it is taken all the same, and told of
+    there."""
+    _record, sender, inner = letter
+    if inner.header.sender != sender or inner.header.kind is not Kind.STATEMENT:
+        return None
+    try:
+        return Statement.of(inner)
+    except Unopenable:
+        return None
 
 
 async def _next_batch(consumer: AIOKafkaConsumer) -> tuple[ConsumerRecord, ...]:

@@ -38,9 +38,10 @@ from shared.kit.sealed import as_it_lies, sealed_columns
 
 PERIOD_S = 300.0  # between comparisons of a pair that is in step (security.md §5); heartbeats by the broker come between
 HURRY_S = 5.0  # between comparisons of a pair that is not in step, whose line was away, or to which no broker brings anything
-# The longest part of the time that comparing takes of an agency to which the broker brings something: over a backlog a comparison
-# takes seconds at both ends, finds nothing that is not under way, and what is acute waits for the same processor.
+# The longest part of the time that comparing with one peer takes where the broker brings something: over a backlog a comparison
+# takes seconds at both ends, finds hardly anything that is not under way, and what is acute waits for the same processor.
 SHARE_MAX = 0.1
+WORTH_PER_S = 100  # events or words that a comparison fetches each second: more, and it brings what a broker would, and goes on
 ROUNDS_MAX = 50  # of one comparison: each fetches a page of every stream that has holes; the next period goes on from there
 COMPARISON_S = 120.0  # of one comparison with a slow peer: then it begins anew, from what it has fetched
 BYPASSED_AFTER = timedelta(seconds=60)  # a broker that has not brought by then what had to be fetched past it keeps it, or lost it
@@ -367,7 +368,7 @@ async def _compare_on_a_timer(reconciler: Reconciler, line: Line, peer: str, sto
     """Soon where the pair is not in step, or speaks past the broker alone; else once a period."""
     loop = asyncio.get_running_loop()
     while not stop.is_set():
-        began, report = loop.time(), Report(peer)
+        began, report = loop.time(), None
         try:
             report = await reconciler.reconcile(peer, line, is_patient=True)
             if report.received or report.returned or report.away:
@@ -377,15 +378,20 @@ async def _compare_on_a_timer(reconciler: Reconciler, line: Line, peer: str, sto
             pass  # the next comparison goes on from what was fetched so far
         except Exception as error:
             log.error("not_reconciled", extra={"peer": peer, "because": type(error).__name__})
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), pause_s(report, loop.time() - began, is_brought=reconciler.is_brought()))
+        ended = loop.time()
+        # Judged anew while it waits: a broker that dies meanwhile leaves this line alone.
+        while (left := pause_s(report, ended - began, is_brought=reconciler.is_brought()) - (loop.time() - ended)) > 0:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), min(left, HURRY_S))
+                return
 
 
-def pause_s(report: Report, took_s: float, *, is_brought: bool) -> float:
-    """How long to wait after a comparison, in seconds."""
-    if not is_brought:
+def pause_s(report: Report | None, took_s: float, *, is_brought: bool) -> float:
+    """How long to wait after a comparison, in seconds; `report` None where it failed here."""
+    if report is None or not is_brought:
         return HURRY_S  # it is all that there is
     if report.in_step:
         return PERIOD_S
-    # What a line takes that is away costs nobody anything.
-    return min(PERIOD_S, max(HURRY_S, took_s / SHARE_MAX)) if report.away is None else HURRY_S
+    if report.received + report.returned > took_s * WORTH_PER_S:
+        return HURRY_S
+    return min(PERIOD_S, max(HURRY_S, took_s / SHARE_MAX))

@@ -1,8 +1,10 @@
 """What comes by the express lane is signed for before the backlog that it overtakes, and says nothing of what is yet to be read."""
 
+import asyncio
 import re
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
@@ -13,15 +15,17 @@ from sqlmodel import col
 from statements import statements_of
 
 from shared.contracts.wire.envelope import Header, Inner, Kind
-from shared.contracts.wire.statements import RANGES_MAX, HeldRange, Recall, Statement
-from shared.exchange import heads, receipts, said
+from shared.contracts.wire.statements import RANGES_MAX, HeldRange, Recall, Receipt, Statement
+from shared.exchange import heads, receipts, reconcile, said
 from shared.exchange.broker import Receiver
 from shared.exchange.receipts import ASK_AGAIN, GRACE, OVERDUE, STILL
-from shared.exchange.reconcile import HURRY_S, PERIOD_S, SHARE_MAX, Report, pause_s
-from shared.exchange.tables import ReceivedHead
+from shared.exchange.reconcile import HURRY_S, PERIOD_S, SHARE_MAX, Reconciler, Report, pause_s, run_reconciler
+from shared.exchange.tables import ReceivedHead, Recovery
 
 # The index of what was told of a subject finds no slot: PostgreSQL walks the whole of it.
-READ_WHOLE = re.compile(r"SCAN exchange_(?:outbox|slots)(?! USING)|Seq Scan on exchange_(?:outbox|slots)|ix_exchange_outbox_told")
+READ_WHOLE = re.compile(
+    r"SCAN exchange_(?:outbox|slots)(?! USING)|Seq Scan on exchange_(?:outbox|slots)|ix_exchange_outbox_(?:told|undelivered)"
+)
 HOLES = 2 * RANGES_MAX  # more than one receipt tells of
 
 
@@ -243,12 +247,74 @@ async def test_of_letters_that_came_together_those_are_left_out_that_a_later_one
     now = pair.clock.now()
     plain = [Statement(made_at=now + timedelta(seconds=step)) for step in range(4)]
     asks = Statement(made_at=now, recalls=(Recall(incarnation=UUID(int=1), first=1, last=2),))
-    short = Statement(made_at=now, summary=b"\1" * 32)
-    batch = [*plain[:2], asks, plain[2], short]
+    short = Statement(made_at=now + timedelta(seconds=3), summary=b"\1" * 32)
+    batch = [plain[2], *plain[:2], asks, short]  # partitions are read one after another: the newest may stand first
     taken = await taken_of(pair, monkeypatch, [of_police(pair, one.to_bytes()) for one in batch])
-    assert [Statement.of(inner) for inner, _ in taken] == [asks, plain[2], short]
+    assert [Statement.of(inner) for inner, _ in taken] == [plain[2], asks, short]
     other_life = [of_police(pair, plain[0].to_bytes(), life=1), of_police(pair, plain[1].to_bytes(), life=2)]
     assert len(await taken_of(pair, monkeypatch, other_life)) == 2
+
+
+async def test_whoever_recovers_from_a_restore_takes_every_letter(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with pair.health.database.write() as tx:
+        tx.session.add(Recovery(peer="police", incarnation=UUID(int=9), because="restored", opened_at=pair.clock.now()))
+    now = pair.clock.now()
+    letters = [of_police(pair, Statement(made_at=now + timedelta(seconds=step)).to_bytes()) for step in range(3)]
+    assert len(await taken_of(pair, monkeypatch, letters)) == 3
+
+
+def a_statement(step: int, *spans: tuple[int, int], upto: int = 10, missing: Sequence[int] = (), **more: Any) -> Statement:
+    """What an agency says `step` seconds after the first."""
+    ranges = tuple(HeldRange(first=first, last=last, root=b"\1" * 32) for first, last in spans)
+    receipt = Receipt(incarnation=UUID(int=1), upto=upto, root=b"\1" * 32, ranges=ranges, missing=tuple(missing))
+    return Statement(made_at=NOW + timedelta(seconds=step), receipts=(receipt,), **more)
+
+
+NOW = datetime(2026, 1, 5, tzinfo=UTC)
+ASKED, RECALLED = (UUID(int=5), UUID(int=6)), Recall(incarnation=UUID(int=2), first=1, last=2)
+LATER = a_statement(1, (12, 20), (30, 31), upto=10, enquiries=ASKED, recalls=(RECALLED,))
+ANEW = [
+    a_statement(0), a_statement(0, (12, 12), (14, 20), (31, 31)), a_statement(0, (5, 10), upto=3),
+    a_statement(0, enquiries=ASKED[:1]),
+    a_statement(0, recalls=(RECALLED,)), Statement(made_at=NOW, summary=b"\1" * 32),
+]  # fmt: skip
+NEWS = [
+    a_statement(1), a_statement(2), a_statement(0, (20, 21), upto=10), a_statement(0, (25, 25)), a_statement(0, upto=11),
+    a_statement(0, missing=(11,)), a_statement(0, enquiries=(UUID(int=7),)), a_statement(0, gone=ASKED),
+    a_statement(0, recalls=(RECALLED.model_copy(update={"last": 3}),)),
+    Statement(made_at=NOW, receipts=(Receipt(incarnation=UUID(int=3), upto=1, root=b"\1" * 32),)),
+]  # fmt: skip
+
+
+def test_a_later_statement_says_an_older_one_anew_only_with_all_that_it_asks_and_signs_for() -> None:
+    assert [LATER.says_anew(one) for one in ANEW] == [True] * len(ANEW)
+    assert [LATER.says_anew(one) for one in NEWS] == [False] * len(NEWS)
+    assert not Statement(made_at=NOW + timedelta(seconds=9), summary=b"\1" * 32).says_anew(ANEW[0])
+
+
+async def test_how_long_a_comparison_is_waited_for_is_judged_anew_while_it_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broker that dies after a comparison of a pair in step leaves the direct line alone, which is used then."""
+    monkeypatch.setattr(reconcile, "HURRY_S", 0.01)
+    stop, compared, brings = asyncio.Event(), list[str](), [True]
+
+    class Compares:
+        """As far as the timer asks it."""
+
+        def is_brought(self) -> bool:
+            return brings[0]
+
+        async def reconcile(self, peer: str, _line: Any, *, is_patient: bool) -> Report:
+            compared.append(peer)
+            if len(compared) == 1:
+                asyncio.get_running_loop().call_later(0.05, brings.clear)
+                asyncio.get_running_loop().call_later(0.05, brings.append, False)
+            else:
+                stop.set()
+            return Report(peer, in_step=is_patient)
+
+    async with asyncio.timeout(10):
+        await run_reconciler(cast(Reconciler, Compares()), cast(Any, None), ["police"], stop)
+    assert compared == ["police", "police"]
 
 
 def test_an_agency_that_the_broker_serves_spends_a_small_part_of_its_time_on_comparing() -> None:
@@ -259,4 +325,8 @@ def test_an_agency_that_the_broker_serves_spends_a_small_part_of_its_time_on_com
     assert pause_s(behind, 120.0, is_brought=False) == HURRY_S  # nothing else brings anything
     assert pause_s(Report("health", in_step=True), 0.1, is_brought=False) == HURRY_S
     assert pause_s(Report("health", in_step=True), 0.1, is_brought=True) == PERIOD_S
-    assert pause_s(Report("health", away="It does not answer."), 20.0, is_brought=True) == HURRY_S
+    assert pause_s(Report("health", away="It does not answer."), 20.0, is_brought=True) == pytest.approx(20.0 / SHARE_MAX)
+    assert pause_s(Report("health", received=25_000), 60.0, is_brought=True) == HURRY_S  # what a broker has lost
+    assert pause_s(Report("health", returned=500), 4.0, is_brought=True) == HURRY_S
+    assert pause_s(Report("health", received=50), 4.0, is_brought=True) == pytest.approx(4.0 / SHARE_MAX)
+    assert pause_s(None, 30.0, is_brought=True) == HURRY_S  # it failed here

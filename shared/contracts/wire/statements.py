@@ -3,6 +3,7 @@
 A receipt says: I durably hold everything of your incarnation up to N, its root is R, and these ranges above N.
 """
 
+from bisect import bisect_right
 from typing import Annotated
 from uuid import UUID
 
@@ -77,6 +78,16 @@ class Receipt(_Part):
                 raise ValueError("its ranges overlap, or lie below what is held without a hole")
             last = part.last
         return self
+
+    def covers(self, older: "Receipt") -> bool:
+        """Whether whatever an older receipt of the same stream signs for is signed for here, and it asks for nothing."""
+        firsts = [part.first for part in self.ranges]
+
+        def is_here(part: HeldRange) -> bool:
+            below = bisect_right(firsts, part.first) - 1
+            return part.last <= self.upto or (below >= 0 and part.last <= self.ranges[below].last)
+
+        return not older.missing and older.upto <= self.upto and all(map(is_here, older.ranges))
 
 
 class Recall(_Part):
@@ -174,12 +185,17 @@ class Statement(_Part):
         except ValidationError as error:
             raise Unopenable("its content is not a statement") from error
 
-    @property
-    def is_plain(self) -> bool:
-        """Whether it says where streams stand and nothing else: a newer one of the same life says all of that anew."""
-        asks = self.enquiries or self.recalls or any(receipt.missing for receipt in self.receipts)
-        answers = self.gone or self.lost or self.bare or self.cleared or self.shown
-        return not asks and not answers
+    def says_anew(self, older: "Statement") -> bool:
+        """Whether all that matters of an older one of the same life stands here too, so that it need not be taken: what it asks,
+        and each stretch that it signs for. Slots that it misses are asked for once a minute, and its answers are said once."""
+        if self.summary is not None or older.made_at >= self.made_at:
+            return False
+        if older.gone or older.lost or older.bare or older.cleared or older.shown:
+            return False
+        if not set(older.enquiries) <= set(self.enquiries) or not all(recall in self.recalls for recall in older.recalls):
+            return False
+        held = {receipt.incarnation: receipt for receipt in self.receipts}
+        return all(one.incarnation in held and held[one.incarnation].covers(one) for one in older.receipts)
 
     def to_bytes(self) -> bytes:
         """The content bytes that the signature is over."""
