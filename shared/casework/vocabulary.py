@@ -44,6 +44,7 @@ ANSWERS_TO_OURS: Contents = {
     events.Redirected: on_recipients_fact,
     events.Suggested: on_recipients_fact,
     events.Arrived: on_recipients_fact,
+    events.ArrivedInError: on_recipients_fact,
     events.InService: on_recipients_fact,
     events.OnHold: on_recipients_fact,
     events.Resumed: on_recipients_fact,

@@ -101,6 +101,7 @@ FULL = {
         "/work", "/here-now", "/cases", "/cases/{clinic_case}", "/arrivals/{arrival}/match", "/referrals/{unseen}",
         "/referrals/{paper}", "/referrals/{here}", "/referrals/{unseen}/decline", "/referrals/{unseen}/send-on",
         "/referrals/{here}/close", "/referrals/{here}/hold", "/referrals/{here}/refuse-cancel", "/care/{here}",
+        "/referrals/{here}/not-here",
         "/referrals/{here}/asked/again",
         "/care/arrivals/{arrival}", "/care/{paper_here}", "/paper/batches/{batch}", "/hand-over",
         "/referrals/{unseen}/messages/new", "/referrals/{unasked}", "/care/arrivals/{sheet_arrival}?sheet={sheet}",

@@ -289,6 +289,7 @@ class Town:
             events.Suggested: {"to_agency": another, "to_facility": self.place(another)},
             events.Redirected: {"to_facility": self.place(sender)},
             events.Arrived: {"facility": self.place(sender)},
+            events.ArrivedInError: {"facility": self.place(sender), "stands": "accepted"},
             events.CameWithoutReferral: {"facility": self.place(sender)},
             events.CaseProgress: first_step((self.kind(sender), self.here.kind)),
         }

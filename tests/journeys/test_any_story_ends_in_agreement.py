@@ -35,6 +35,7 @@ TRANSITIONS: dict[str, list[dict[str, Any]]] = {
     "redirect": [{"to_facility": "ndola_hospital"}, {"to_facility": "ndola_clinic"}],
     "suggest": [{"to_agency": "social_welfare"}],
     "arrive": [{}, {"feedback": True}, {"feedback": False}],
+    "not-here": [{}],
     "start": [{}],
     "hold": [{}],
     "resume": [{}],

@@ -207,3 +207,16 @@ async def test_what_was_told_here_goes_on_to_others_only_where_she_said_yes_here
     page = await nurse.open(f"{referral}/asked/again")
     await nurse.send(page.form(page.path), again_needs="no", how="spoken")
     assert await told_on("court_support") is None
+
+
+async def test_what_somebody_else_answered_in_her_place_is_forgotten_with_the_arrival(world: World) -> None:
+    nurse, referral = await she_came(world)
+    page = await nurse.open(f"{referral}/asked/again")
+    await nurse.send(page.form(f"{referral}/asked/again"), again_needs="no", again_type="yes", how="spoken")
+    page = await nurse.open(f"{referral}/not-here")
+    await nurse.send(page.form(f"{referral}/not-here"))
+    assert await kept(world) == []
+    page = await nurse.open(referral)
+    assert "18 to 24" in page.words  # as it was told, to be ready for her
+    page = await nurse.send(page.form(f"{referral}/arrive"))
+    assert "not asked again here yet" in page.words

@@ -515,6 +515,26 @@ async def test_of_two_who_look_the_same_one_is_chosen_before_she_is_here(world: 
     assert all(row.arrived_at is not None for row in rows)
 
 
+async def test_who_was_somebody_else_is_expected_again_with_two_taps_and_the_page_says_who_hears_of_it(world: World) -> None:
+    visitor = await nurse(world)
+    referral, care = await arrived(world, visitor)
+    page = await visitor.open(f"{referral}/not-here")
+    assert "Nobody had been told." in page.words
+    second_tap = page.form(f"{referral}/not-here")
+    page = await visitor.send(second_tap)
+    assert page.path == "/work"
+    assert f"{referral}/arrive" in {form.action for form in page.forms}, "expected again"
+    assert (await visitor.send(second_tap)).path == "/work"
+    page = await visitor.open(referral)
+    assert "Has not come: who came was somebody else" in page.words
+    assert f"{referral}/not-here" not in page.links
+    await visitor.send(page.form(f"{referral}/arrive"))
+    left_open = (await visitor.open(f"{referral}/not-here")).form(f"{referral}/not-here")
+    await visitor.send((await visitor.open(care)).form(care), care_pep="given")
+    page = await visitor.send(left_open)
+    assert (page.status, "has changed since this page was opened" in page.words) == (422, True), page.words
+
+
 async def test_the_number_of_what_this_desk_declined_is_said_to_be_that_and_another_desk_learns_nothing(world: World) -> None:
     referral_id, code = await a_request(world)
     clinic = await world["health"].sign_in("clinic", facility="ndola_clinic")

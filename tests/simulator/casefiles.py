@@ -63,7 +63,7 @@ MOVES: dict[str, tuple[Move, ...]] = {
     "issued": ((T.ACKNOWLEDGE, {}), (T.ACCEPT, {}), ARRIVE, DECLINE, (T.REDIRECT, {})),
     "acknowledged": ((T.ACCEPT, {}), ARRIVE, DECLINE, (T.SUGGEST, {"to_agency": "social_welfare"})),
     "accepted": (ARRIVE, (T.HOLD, {}), (T.NOT_ATTENDED, {}), (T.CLOSE, {"outcome_code": "moved_away"}), (T.REDIRECT, {})),
-    "arrived": ((T.START, {}), (T.CLOSE, {"outcome_code": "served"}), (T.HOLD, {"reason_code": "in_hospital"})),
+    "arrived": ((T.NOT_HERE, {}), (T.START, {}), (T.CLOSE, {"outcome_code": "served"}), (T.HOLD, {"reason_code": "in_hospital"})),
     "in_service": ((T.CLOSE, {"outcome_code": "admitted"}), (T.HOLD, {}), (T.CLOSE, {"outcome_code": "served"})),
     "on_hold": ((T.RESUME, {}), ARRIVE, (T.CLOSE, {"outcome_code": "she_declined"})),
 }

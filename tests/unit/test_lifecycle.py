@@ -125,6 +125,7 @@ def check(world: World) -> None:
         assert standing.state not in ENDED or standing.cancel_pending is None
         assert (standing.state is S.CLOSED) == (standing.outcome is not None)
         assert standing.state not in {S.ARRIVED, S.IN_SERVICE} or standing.arrived
+        assert standing.arrived or (standing.expected, standing.waited) == (None, False)
         assert standing.state is not S.DRAFTED
     for word in world.to_issuer:
         assert lifecycle.told_as(word) == word, "finer than the words in which it may cross"
@@ -145,6 +146,8 @@ def reachable(urgency: Urgency, *, feedback_agreed: bool, flying_max: int = FLYI
         world = queue.popleft()
         yield world
         for move in moves(world):
+            if move is T.NOT_HERE and flying_max > 1:
+                continue  # takes her back to where she was: with one message each way the whole walk is short enough
             if move in {T.SET_OUT, T.TOLD_BY_PHONE, T.SUGGEST, T.NOT_ATTENDED, T.REDIRECT, NEXT_VISIT, "close: not eligible"}:
                 continue  # facts beside the state: the random walk below has them
             try:
@@ -168,6 +171,13 @@ def test_every_reachable_pair_of_ends_agrees_once_nothing_is_under_way(urgency: 
         count += 1
     assert states == set(S) - {S.DRAFTED}
     assert count > 1_000
+
+
+def test_every_reachable_pair_of_ends_agrees_where_somebody_else_may_have_come() -> None:
+    walked = list(reachable(Urgency.ROUTINE, feedback_agreed=True, flying_max=1))
+    for world in walked:
+        check(world)
+    assert any(not world.end.standing.arrived and world.issuer.arrived for world in walked), "told, and not yet taken back there"
 
 
 def cancels_alone(_standing: Standing, details: Details) -> tuple[Event, ...]:
@@ -253,6 +263,7 @@ LEGAL = {
     T.REDIRECT: set(OPEN_STATES),
     T.SUGGEST: set(OPEN_STATES),
     T.ARRIVE: {*OPEN_STATES, *ENDED},
+    T.NOT_HERE: {S.ARRIVED},
     T.START: {S.ARRIVED},
     T.HOLD: {S.ACCEPTED, S.ARRIVED, S.IN_SERVICE},
     T.RESUME: {S.ON_HOLD},
@@ -304,6 +315,44 @@ def test_a_hold_resumes_where_it_was() -> None:
 
 def test_an_arrival_on_hold_before_she_came_ends_the_hold() -> None:
     assert after(T.ACCEPT, T.HOLD, T.ARRIVE).state is S.ARRIVED
+
+
+def test_who_was_somebody_else_leaves_her_expected_where_and_as_she_was() -> None:
+    for before in ((T.ACCEPT,), (T.ACCEPT, T.HOLD)):
+        first = after(*before)
+        came = lifecycle.fold(first, lifecycle.decide(first, T.ARRIVE, Details(facility="clinic-b")))
+        assert (came.state, came.facility) == (S.ARRIVED, "clinic-b")
+        again = lifecycle.fold(came, lifecycle.decide(came, T.ARRIVE, Details(facility="clinic-c")))
+        assert lifecycle.fold(again, lifecycle.decide(again, T.NOT_HERE, Details())) == first
+    assert after(T.ARRIVE, T.NOT_HERE, T.ARRIVE, T.START).state is S.IN_SERVICE
+    assert after(T.ARRIVE, T.NOT_HERE).state is S.ACCEPTED  # somebody was ready for her, and is
+
+
+def test_who_was_somebody_else_is_told_exactly_where_her_coming_was() -> None:
+    silent = step(step(start(Urgency.ACUTE, feedback_agreed=True), T.ARRIVE), T.NOT_HERE)
+    assert told_of(silent) == ["referral.accepted"]
+    assert silent.end.untold == ()
+    assert told_of(step(silent, FEEDBACK_YES)) == ["referral.accepted"], "what was kept back was about somebody else"
+    world = start(Urgency.ACUTE, feedback_agreed=True)
+    for move in (T.ARRIVE, FEEDBACK_YES, T.NOT_HERE):
+        world = step(world, move)
+    assert told_of(world) == ["referral.accepted", "referral.arrived", "referral.arrived_in_error"]
+    assert not world.end.feedback, "whoever said yes was somebody else"
+    came = step(world, T.ARRIVE)
+    assert told_of(came) == told_of(world), "she was not asked yet"
+
+
+def test_where_she_came_is_known_though_it_is_told_after_the_end() -> None:
+    world = start(Urgency.ACUTE, feedback_agreed=False)
+    for move in (T.REDIRECT, T.ARRIVE, T.CANCEL, "deliver to recipient", T.CONFIRM_CANCEL, FEEDBACK_YES):
+        world = step(world, move)
+    check(world)
+    assert settle(world).issuer.facility == "clinic-a"
+
+
+def test_an_acute_referral_can_be_declined_again_where_nobody_had_come() -> None:
+    standing = after(T.ARRIVE, T.NOT_HERE, urgency=Urgency.ACUTE)
+    assert lifecycle.decide(standing, T.DECLINE, DETAILS[T.DECLINE])
 
 
 def test_serving_needs_an_arrival_and_other_outcomes_do_not() -> None:

@@ -11,14 +11,14 @@ from sqlmodel import col
 from services.health.care.tables import CareGiven
 from shared.casework.arrivals.commands import load_walk_in, somebody_came
 from shared.casework.cases.commands import Form, happened
-from shared.casework.here import Actor
+from shared.casework.here import Actor, Here
 from shared.casework.paper.commands import sheet_of_visit
 from shared.casework.paper.tables import Sheet
-from shared.casework.referrals.commands import load_referral
+from shared.casework.referrals.commands import keeps_of_arrivals, load_referral
 from shared.casework.referrals.tables import Referral, WalkIn
 from shared.casework.scope import OutOfSight
 from shared.contracts.casework import events
-from shared.contracts.casework.codes import ReferralState
+from shared.contracts.casework.codes import AgencyKind, ReferralState
 from shared.kit.db import Transaction
 from shared.kit.ids import new_id
 from shared.kit.sealed import Under
@@ -128,6 +128,17 @@ async def is_kept_of(tx: Transaction, walk_in_id: UUID) -> bool:
     """Whether anything was kept on an arrival."""
     query = select(col(CareGiven.id)).where(col(CareGiven.walk_in_id) == walk_in_id).limit(1)
     return (await tx.session.execute(query)).first() is not None
+
+
+async def is_kept_of_request(tx: Transaction, here: Here, referral: Referral) -> bool:
+    """Whether anything was kept on a request itself."""
+    if here.kind is not AgencyKind.HEALTH:
+        return False
+    query = select(col(CareGiven.id)).where(col(CareGiven.referral_id) == referral.id).limit(1)
+    return (await tx.session.execute(query)).first() is not None
+
+
+keeps_of_arrivals(is_kept_of_request)
 
 
 async def care_of(whom: InCare, tx: Transaction) -> list[CareGiven]:

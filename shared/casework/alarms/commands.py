@@ -21,6 +21,7 @@ from shared.kit.errors import Conflict
 from shared.kit.ids import new_id
 
 END_WAITS = "end_waits"  # a peer's consent has ended, and is kept open here by a request that could not be taken up
+CAME_IN_ERROR = "came_in_error"  # a peer had said that she came, and it was somebody else
 # About a peer, seen by whoever looks after lines.
 LINE_TROUBLES = frozenset(
     {

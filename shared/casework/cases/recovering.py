@@ -1,7 +1,7 @@
 """While this agency recovers from a restore, a case takes nothing that could contradict what only its peers remember.
 
-Arrivals, progress, new cases and consent taken back always work; to cancel, decline or close waits until the peer has answered,
-or until a post has looked at the case and released it.
+Arrivals, progress, new cases and consent taken back always work; to cancel, decline, close or take an arrival back waits until the
+peer has answered, or until a post has looked at the case and released it.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ from shared.kit.db import Transaction
 from shared.kit.errors import Conflict
 
 CASES_MAX = 50  # of one list: whoever has looked at these gets the next ones
-WAITS = frozenset({Transition.CANCEL, Transition.DECLINE, Transition.CLOSE, Transition.CONFIRM_CANCEL})
+WAITS = frozenset({Transition.CANCEL, Transition.DECLINE, Transition.CLOSE, Transition.CONFIRM_CANCEL, Transition.NOT_HERE})
 
 
 async def waits_for(tx: Transaction, case_id: UUID, peer: str) -> bool:

@@ -43,15 +43,20 @@ ALARMS = (
     "box_variance", "station_reported", "parcel_differs", "call_not_seen", "call_at_last_resort", "call_unrouted",
     "desk_unmanned", "report_before_limit", "custody_gap", "report_custody", "agreement_ends", "hand_over_due", "hand_over_late",
     "order_missing", "stay_needs_plan", "stay_over_limit", "no_other_desks", "visit_overdue", "visit_not_safe", "met_not_safe",
-    "hearing_without_day", "refused_by_peer", "station_silent", "station_number_lacking", "station_number_twice", UNKNOWN,
+    "hearing_without_day", "refused_by_peer", "came_in_error", "station_silent", "station_number_lacking",
+    "station_number_twice", UNKNOWN,
 )  # fmt: skip
 ALARM_STATES = ("open", "resolved")
 # The version of how cubes are counted, told with every release. 2: steps, kinds of desks, breaches, alarms; 3: alarms of visits,
 # hand-overs, hearings, stays, stations and agreements each by its kind, which were of another kind before; 4: the same of breaches,
-# and those by partners, which were by somebody not known.
-FORMULAS = 4
+# and those by partners, which were by somebody not known; 5: alarms of an arrival that was somebody else's.
+FORMULAS = 5
 # A category that a version added, with its cube and dimension: by it a release says that it is not of an older one.
-ADDED = ((3, "alarms", "alarm", "agreement_ends"), (4, "breaches", "breach", "files_linked"))
+ADDED = (
+    (3, "alarms", "alarm", "agreement_ends"),
+    (4, "breaches", "breach", "files_linked"),
+    (5, "alarms", "alarm", "came_in_error"),
+)
 # The group of words that a dimension's categories are called by; the others have one together.
 WORDS_OF = {
     "incident": "incident", "age": "age", "sex": "sex", "urgency": "urgency", "to_kind": "kind", "way": "way", "alarm": "alarm",

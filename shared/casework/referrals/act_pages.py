@@ -65,7 +65,7 @@ ACT_WORDS = {
 TIMES = {"occurred_at": "at_time"}  # what a command calls it, and which field of a page says it
 ACT_PAGES = {  # where each page's answer stands: what a refusal is shown at
     "decline": "reason_code", "send-on": "next_place", "cancel": "reason_code", "told-by-phone": "post", "close": "outcome_code",
-    "hold": "reason_code", "refuse-cancel": "page-form", "set-out": "mode",
+    "hold": "reason_code", "refuse-cancel": "page-form", "set-out": "mode", "not-here": "page-form",
 }  # fmt: skip
 WITH_A_FORM = {**ACT_PAGES, "entered": "what"}  # whose answers are kept when something is wrong; the others are one tap
 
@@ -170,12 +170,13 @@ async def _done(act: str, asked: Act, referral: Referral, tx: Transaction, edge:
         if transition is Transition.ACCEPT and visit.actor.role is codes.Role.SOCIAL_WORKER:
             # Whoever takes a request is told from then on how the case goes.
             await follow(Follow(case_id=referral.case_id), tx, edge.here, visit.actor)
-    return _onward(asked, referral, visit)
+    return _onward(act, asked, referral, visit)
 
 
-def _onward(asked: Act, referral: Referral, visit: Visit) -> str:
-    """Where an act leads: to the list that it was done on, or to its referral, unless that is another desk's by now."""
-    if not visit.actor.sees(referral.desk):
+def _onward(act: str, asked: Act, referral: Referral, visit: Visit) -> str:
+    """Where an act leads: to the list that it was done on, or to its referral, unless that is another desk's by now; from who was
+    somebody else to the list on which the right request is."""
+    if act == Transition.NOT_HERE or not visit.actor.sees(referral.desk):
         return "/work"
     return asked.back if asked.back in {"/work", "/here-now"} else f"/referrals/{referral.id}"
 

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import Field, field_validator
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlmodel import col
 
 from shared.casework import scope, sharing
@@ -26,7 +26,7 @@ from shared.casework.here import NOWHERE, Actor, Here, lies_nowhere
 from shared.casework.referrals import domain, pathways, story
 from shared.casework.referrals.ground import Asked, CaseFacts, Ground, asked_of, stand_on
 from shared.casework.referrals.story import Told
-from shared.casework.referrals.tables import Referral, ReferralFact, SaidAgain
+from shared.casework.referrals.tables import Referral, ReferralFact, SaidAgain, WalkIn
 from shared.casework.reports import records as reports
 from shared.casework.situations import situation_of
 from shared.contracts.casework import codes, events, lifecycle, minimal_data
@@ -393,6 +393,16 @@ async def _cancel_former(tx: Transaction, here: Here, former_id: UUID, case_id: 
     await _issuer_says(tx, here, former, lifecycle.decide(standing, Transition.CANCEL, details), told)
 
 
+KeptSince = Callable[[Transaction, Here, Referral], Awaitable[bool]]
+_kept_since: list[KeptSince] = [reports.is_begun]
+
+
+def keeps_of_arrivals(asks: KeptSince) -> None:
+    """Registers how an agency tells whether it has kept anything of whoever came on a request."""
+    if asks not in _kept_since:
+        _kept_since.append(asks)
+
+
 # --- transitions -------------------------------------------------------------------------------------------------------
 
 
@@ -434,11 +444,12 @@ async def make_transition(
         raise Conflict("Only the agency that received it does this.")
     await may_decide(tx, referral.case_id, referral.recipient if referral.direction == "out" else referral.issuer, transition)
     now = tx.clock.now()
-    occurred_at = happened("occurred_at", command.occurred_at, now)
-    told = Told(here.agency, True, occurred_at, by.account_id, _entered_for(here, command.entered_for, by))
+    told = Told(here.agency, True, _happened(transition, command, now), by.account_id, _entered_for(here, command.entered_for, by))
     details = _details(here, referral, transition, command, by)
     if transition in ASKED_AS:
         await _ask_first(tx, here, referral, transition, command.to_facility, by)
+    if transition is Transition.NOT_HERE:
+        await _whoever_came(tx, here, referral)
     if transition is Transition.REDIRECT:
         await scope.for_the_agency(tx)  # it lies at another desk from now on
     if referral.direction == "out":
@@ -447,6 +458,25 @@ async def make_transition(
         await _recipient_says(tx, here, referral, transition, details, command.feedback, told)
     await add_note(tx, referral.case_id, referral.id, command.note, by)
     return referral
+
+
+def _happened(transition: Transition, command: MakeTransition, now: datetime) -> datetime:
+    """An arrival is taken back when somebody notices, whenever it is typed: what was written down until then was of another one."""
+    return now if transition is Transition.NOT_HERE else happened("occurred_at", command.occurred_at, now)
+
+
+async def _whoever_came(tx: Transaction, here: Here, referral: Referral) -> None:
+    """An arrival that was matched to the wrong request is one of its own again, with what was kept on it: somebody is here. Raises
+    Conflict where something is written down on the request itself, which no button moves."""
+    for asks in _kept_since:
+        if await asks(tx, here, referral):
+            raise Conflict(
+                "What was done since somebody came is written down on this request, so it stays as it is. Leave it open, and say "
+                "of the right request, too, that somebody came."
+            )
+    await scope.for_the_agency(tx)  # it lies again where she was expected
+    mine = col(WalkIn.referral_id) == referral.id
+    await tx.session.execute(update(WalkIn).where(mine).values(referral_id=None, matched_at=None))
 
 
 async def _ask_first(

@@ -72,6 +72,7 @@ def is_done(standing: Standing, transition: Transition) -> bool:
         Transition.ACKNOWLEDGE: standing.state not in seen,
         Transition.ACCEPT: standing.state not in promised,
         Transition.ARRIVE: standing.arrived,
+        Transition.NOT_HERE: not standing.arrived,
         Transition.START: standing.state is ReferralState.IN_SERVICE,
     }.get(transition, False)
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlmodel import col
 
-from shared.casework.alarms.commands import raise_alarm
+from shared.casework.alarms.commands import CAME_IN_ERROR, clear, raise_alarm
 from shared.casework.cases.commands import next_numbers, opened_line
 from shared.casework.cases.placing import lies_at
 from shared.casework.cases.recovering import waits_for
@@ -184,6 +184,16 @@ async def on_recipients_fact(received: Received, tx: Transaction, here: Here) ->
         await story.refold(tx, here, referral)
     else:
         await story.settle(tx, here, referral, standing, standing, received.occurred_at)
+    await _alarm_of_arrivals(tx, here, referral, fact)
+
+
+async def _alarm_of_arrivals(tx: Transaction, here: Here, referral: Referral, fact: events.Event) -> None:
+    """Whoever was at ease because somebody had come is told at once that it was somebody else, until she comes."""
+    if isinstance(fact, events.ArrivedInError) and referral.arrived_at is None and referral.is_open:
+        urgency = Urgency(referral.urgency)
+        await raise_alarm(tx, here, CAME_IN_ERROR, referral.id, referral.desk, urgency, referral.case_id)
+    elif isinstance(fact, events.Arrived) or not referral.is_open:
+        await clear(tx, here, referral.id, {CAME_IN_ERROR})
 
 
 def _known_places(here: Here, sender: str, fact: events.Event) -> events.Event:
@@ -198,7 +208,8 @@ def _known_places(here: Here, sender: str, fact: events.Event) -> events.Event:
             return fact.model_copy(update={"to_facility": None})
     if isinstance(fact, events.Redirected) and here.network.facility(sender, fact.to_facility) is None:
         raise Unauthorised("It names a facility that the network file does not know.")
-    if isinstance(fact, events.Arrived | events.CameWithoutReferral) and here.network.facility(sender, fact.facility) is None:
+    doors = events.Arrived | events.ArrivedInError | events.CameWithoutReferral
+    if isinstance(fact, doors) and here.network.facility(sender, fact.facility) is None:
         raise Unauthorised("It names a facility that the network file does not know.")
     return fact
 

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import TypeAdapter
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlmodel import col
 
 from shared.casework.accounts.commands import forget_answers
@@ -20,7 +20,7 @@ from shared.casework.cases.tables import Case
 from shared.casework.circles.commands import tell_referral_progress, visit_is_set
 from shared.casework.here import Here
 from shared.casework.messages.tables import Message
-from shared.casework.referrals.tables import Referral, ReferralFact, WalkIn
+from shared.casework.referrals.tables import Referral, ReferralFact, SaidAgain, WalkIn
 from shared.contracts.casework import events, lifecycle
 from shared.contracts.casework.codes import CancelReason, MessageAnswer, ReferralState, Urgency
 from shared.contracts.casework.lifecycle import Recipient, Standing
@@ -193,9 +193,25 @@ async def keep(tx: Transaction, here: Here, referral: Referral, fact: events.Eve
     for stamp in STAMPS.get(type(fact), ()):
         if getattr(referral, stamp) is None:
             setattr(referral, stamp, told.occurred_at)
+    if isinstance(fact, events.ArrivedInError):
+        await _nobody_came(tx, referral, told)
     if isinstance(fact, events.SetOut) and data:
         referral.expected_at = Under(key or referral.case_id, fact.expected_at)  # type: ignore[assignment]  # read again it is what it was
     await feed.record(tx, _line(referral.id, referral.case_id, referral.desk, referral.consent_id, fact.type, data, told))
+
+
+async def _nobody_came(tx: Transaction, referral: Referral, told: Told) -> None:
+    """Who had come was somebody else, and so was whoever answered: when she came is not known, nor what she says, and what was kept
+    back until now is never told."""
+    referral.arrived_at = None
+    if referral.direction == "out":
+        return
+    referral.feedback = None
+    kept = (col(ReferralFact.referral_id) == referral.id, col(ReferralFact.is_kept_back))
+    until_now = col(ReferralFact.recorded_at) <= told.occurred_at  # after a restore the word may come home after she has come
+    await tx.session.execute(update(ReferralFact).where(*kept, until_now).values(is_kept_back=False))
+    answered = (col(SaidAgain.referral_id) == referral.id, col(SaidAgain.said_at) <= told.occurred_at)
+    await tx.session.execute(delete(SaidAgain).where(*answered))
 
 
 def _key(referral: Referral, fact: events.Event, told: Told) -> UUID | None:
@@ -403,16 +419,24 @@ async def refold(tx: Transaction, here: Here, referral: Referral) -> None:
     is_out = referral.direction == "out"
     ids = [row.event_id for row in rows if row.event_id is not None and row.is_own is not is_out]
     placed = await (heard_order(tx, referral.recipient, ids) if is_out else said_order(tx, referral.issuer, ids))
-    theirs = [row for row in rows if row.agency == referral.recipient]
+    theirs = [row for row in rows if row.agency == referral.recipient and not _is_void(row, rows)]
     unsaid = (UUID(int=2**128 - 1), 0)  # what is kept back, or has no number yet, was said last
     theirs.sort(key=lambda row: (placed.get(row.event_id, unsaid) if row.event_id else unsaid, row.position or 0))
     facts = [events.read(row.type, row.data) for row in theirs]
     said = [lifecycle.told_as(fact) for fact, row in zip(facts, theirs, strict=True) if row.event_id is not None]
     standing = _refolded(referral, rows, facts)
+    came = [row.occurred_at for fact, row in zip(facts, theirs, strict=True) if isinstance(fact, events.Arrived)]
+    referral.arrived_at = (referral.arrived_at or came[-1]) if standing.arrived else None
     told = standing if is_out else _refolded(referral, rows, said)
     await settle(tx, here, referral, standing, told, tx.clock.now())
     if standing.consent_taken_back and not any(isinstance(fact, ENDINGS) for fact in facts):
         await _care_goes_on(tx, referral)
+
+
+def _is_void(row: ReferralFact, rows: list[ReferralFact]) -> bool:
+    """Whether a fact was about somebody else and was never told: kept back when her arrival was taken back, or that it was."""
+    undone = max((one.occurred_at for one in rows if one.type == events.ArrivedInError.type), default=None)
+    return undone is not None and row.event_id is None and not row.is_kept_back and row.recorded_at <= undone
 
 
 def _cancelled_alone(referral: Referral, rows: list[ReferralFact]) -> events.Event | None:

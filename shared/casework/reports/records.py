@@ -68,6 +68,12 @@ async def of_referral(tx: Transaction, referral_id: UUID) -> Report | None:
     return (await tx.session.execute(select(Report).where(col(Report.referral_id) == referral_id))).scalar_one_or_none()
 
 
+async def is_begun(tx: Transaction, _here: Here, referral: Referral) -> bool:
+    """Whether anything was written down here of the report that a request asked for."""
+    report = await of_referral(tx, referral.id)
+    return report is not None and any(fact.is_own for fact in await facts_of(tx, report.id))
+
+
 async def facts_of(tx: Transaction, report_id: UUID) -> list[ReportFact]:
     """Its facts, as they were learned."""
     query = select(ReportFact).where(col(ReportFact.report_id) == report_id).order_by(col(ReportFact.position))

@@ -22,6 +22,7 @@ PAGE_LINES = 50  # of a timeline on one page
 FEEDBACK = frozenset(
     {
         "referral.arrived",
+        "referral.arrived_in_error",
         "referral.in_service",
         "referral.on_hold",
         "referral.resumed",

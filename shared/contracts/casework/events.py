@@ -248,6 +248,15 @@ class Arrived(Event):
     facility: FacilityId
 
 
+class ArrivedInError(Event):
+    """Who had come was somebody else: she is expected again, at `facility`, and `stands` is where it is again."""
+
+    type: ClassVar[str] = "referral.arrived_in_error"
+    authority: ClassVar[Authority] = authorities.RECIPIENT
+    facility: FacilityId
+    stands: Literal[ReferralState.ACCEPTED, ReferralState.ON_HOLD]
+
+
 class InService(Event):
     """Service has begun."""
 
@@ -731,8 +740,8 @@ class ExchangeRefused(Event):
 
 REFERRAL_EVENTS: tuple[type[Event], ...] = (
     ReferralIssued, CancelRequested, SetOut, ToldByPhone, Acknowledged, Accepted, Declined, Redirected, Suggested, Arrived,
-    InService, OnHold, Resumed, NotAttended, Closed, Cancelled, CancelRefused, CameWithoutReferral, NoFeedbackByChoice,
-    EndedUndisclosed, TransitionRefused,
+    ArrivedInError, InService, OnHold, Resumed, NotAttended, Closed, Cancelled, CancelRefused, CameWithoutReferral,
+    NoFeedbackByChoice, EndedUndisclosed, TransitionRefused,
 )  # fmt: skip
 SUPPLY_EVENTS: tuple[type[Event], ...] = (
     SuppliesRequested, SuppliesSent, SuppliesDeclined, SuppliesReceived, SuppliesStated, SafetyReported,

@@ -24,7 +24,11 @@ NO_FEEDBACK_AFTER = timedelta(days=7)  # the grid on which `no_feedback_by_choic
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a referral stands at one end. `undisclosed`: it has ended and how is not this end's to know."""
+    """Where a referral stands at one end. `undisclosed`: it has ended and how is not this end's to know.
+
+    `expected` and `waited`: at which place she was expected, and whether it was on hold, before somebody came: what stands again
+    where it was somebody else.
+    """
 
     state: ReferralState
     urgency: Urgency
@@ -32,6 +36,8 @@ class Standing:
     held_from: ReferralState | None = None
     cancel_pending: CancelReason | None = None
     arrived: bool = False
+    expected: str | None = None
+    waited: bool = False
     outcome: OutcomeCode | None = None
     reason: str | None = None
     consent_taken_back: bool = False
@@ -53,6 +59,7 @@ class Transition(StrEnum):
     REDIRECT = "redirect"
     SUGGEST = "suggest"
     ARRIVE = "arrive"
+    NOT_HERE = "not-here"
     START = "start"
     HOLD = "hold"
     RESUME = "resume"
@@ -159,6 +166,13 @@ def _arrive(standing: Standing, details: Details) -> tuple[Event, ...]:
     return (arrived,)
 
 
+def _not_here(standing: Standing, _details: Details) -> tuple[Event, ...]:
+    # Once care has begun somebody has it, and it is written down: that is put right by people, not by a button.
+    _only_from(standing, {S.ARRIVED})
+    facility = standing.expected or standing.facility
+    return (events.ArrivedInError(facility=facility, stands=S.ON_HOLD if standing.waited else S.ACCEPTED),)
+
+
 def _acknowledge(standing: Standing, _details: Details) -> tuple[Event, ...]:
     _only_from(standing, {S.ISSUED})
     return (events.Acknowledged(),)
@@ -257,6 +271,7 @@ _DECISIONS: dict[Transition, Callable[[Standing, Details], tuple[Event, ...]]] =
     Transition.DECLINE: _decline,
     Transition.REDIRECT: _redirect,
     Transition.SUGGEST: _suggest,
+    Transition.NOT_HERE: _not_here,
     Transition.START: _start,
     Transition.HOLD: _hold,
     Transition.RESUME: _resume,
@@ -320,7 +335,8 @@ def _end(standing: Standing, state: ReferralState, reason: str | None = None, ou
     if standing.state in ENDED:
         return standing
     return replace(
-        standing, state=state, reason=reason, outcome=outcome, cancel_pending=None, held_from=None, undisclosed=False
+        standing, state=state, reason=reason, outcome=outcome, cancel_pending=None, held_from=None, undisclosed=False,
+        expected=None, waited=False,
     )  # fmt: skip
 
 
@@ -337,18 +353,29 @@ def _on_cancelled(standing: Standing, fact: Any) -> Standing:
 
 
 def _on_redirected(standing: Standing, fact: Any) -> Standing:
-    return standing if standing.state in ENDED else replace(standing, facility=fact.to_facility)
+    return replace(standing, facility=fact.to_facility)  # told late, after the end, too: where it lay is where it lay
 
 
 def _on_arrived(standing: Standing, fact: Any) -> Standing:
     if standing.state in ENDED:
-        return replace(standing, arrived=True)  # told late, after the end: the end stands
+        return replace(standing, arrived=True, facility=fact.facility)  # told late, after the end: the end stands
     state = standing.state
     if state is S.ON_HOLD:
         state = standing.held_from if standing.held_from in {S.ARRIVED, S.IN_SERVICE} else S.ARRIVED
     elif state is not S.IN_SERVICE:
         state = S.ARRIVED
+    if not standing.arrived:
+        standing = replace(standing, expected=standing.facility, waited=standing.state is S.ON_HOLD)
     return replace(standing, state=state or S.ARRIVED, held_from=None, facility=fact.facility, arrived=True)
+
+
+def _on_arrived_in_error(standing: Standing, fact: Any) -> Standing:
+    if standing.state in ENDED or not standing.arrived:
+        return standing
+    held_from = S.ACCEPTED if fact.stands is S.ON_HOLD else None
+    return replace(
+        standing, state=fact.stands, held_from=held_from, facility=fact.facility, arrived=False, expected=None, waited=False
+    )  # fmt: skip
 
 
 def _on_in_service(standing: Standing, _fact: Event) -> Standing:
@@ -400,6 +427,7 @@ _STEPS: dict[type[Event], Callable[[Standing, Any], Standing]] = {
     events.Cancelled: _on_cancelled,
     events.Redirected: _on_redirected,
     events.Arrived: _on_arrived,
+    events.ArrivedInError: _on_arrived_in_error,
     events.InService: _on_in_service,
     events.OnHold: _on_hold,
     events.Resumed: _on_resumed,
@@ -464,6 +492,8 @@ class Recipient:
 
 def tell(end: Recipient, fact: Event) -> tuple[Recipient, tuple[Event, ...]]:
     """Folds a fact of the recipient's own in; returns the end after it and what the issuer is told now."""
+    if isinstance(fact, events.ArrivedInError):
+        return _take_arrival_back(end, fact)
     told_now = is_told(end.standing, fact, feedback=end.feedback, feedback_agreed=end.feedback_agreed)
     if isinstance(fact, events.CancelRefused):
         fact = events.CancelRefused(stands=end.told.state)  # a refusal names only what the issuer may know
@@ -478,6 +508,14 @@ def tell(end: Recipient, fact: Event) -> tuple[Recipient, tuple[Event, ...]]:
         word = events.EndedUndisclosed()
         return replace(end, told=evolve(end.told, word)), (word,)
     return end, ()
+
+
+def _take_arrival_back(end: Recipient, fact: events.ArrivedInError) -> tuple[Recipient, tuple[Event, ...]]:
+    """It was somebody else: so was whoever answered whether it may be told, and so is what was kept back since. The issuer is told
+    exactly where it had been told that she came; nobody's leave is needed for that."""
+    told = (fact,) if end.told.arrived else ()
+    standing, seen = evolve(end.standing, fact), evolve(end.told, fact)
+    return replace(end, standing=standing, told=seen, feedback=False, untold=()), told
 
 
 def hear(end: Recipient, fact: Event, *, answers: bool = True) -> tuple[Recipient, tuple[Event, ...]]:

@@ -154,6 +154,7 @@ SAID: dict[str, dict[str, Listed]] = {
     "referral.redirected": {"": _REQ, "to_facility": _REQ},
     "referral.suggested": {"": _REQ, "to_agency": _REQ, "to_facility": _REQ},
     "referral.arrived": {"": _FB, "facility": _FB},
+    "referral.arrived_in_error": {"": _FB, "facility": _FB, "stands": _FB},
     "referral.in_service": {"": _FB},
     "referral.on_hold": {"": _REQ, "reason_code": _FB},
     "referral.resumed": {"": _REQ},
