@@ -138,7 +138,7 @@ async def _put_fact(tx: Transaction, here: Here, referral: Referral, fact: event
     )
     if (await tx.session.execute(query)).first() is not None:
         return False
-    await story.keep(tx, here, referral, fact, Told(here.agency, True, word.occurred_at, event_id=word.id))
+    await story.keep(tx, here, referral, fact, Told(here.agency, True, word.occurred_at, event_id=word.id), is_home=True)
     return True
 
 

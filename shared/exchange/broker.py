@@ -8,6 +8,7 @@ import logging
 import random
 from collections.abc import Sequence
 from itertools import chain
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -212,8 +213,10 @@ class Receiver:
             _record, sender, inner = letter
             later = newest.get((sender, inner.header.incarnation))
             if one is None or later is None or sender in awaited or not later.says_anew(one):
-                news.append(letter)
-        return news
+                news.append((letter, one))
+        said = sorted(((one.made_at, place) for place, (_letter, one) in enumerate(news) if one is not None), key=itemgetter(0))
+        in_order = (news[place][0] for _made_at, place in said)
+        return [letter if one is None else next(in_order) for letter, one in news]
 
     async def _take_letter(self, sender: str, inner: Inner) -> None:
         """A statement, or a word of our own that comes home. One that breaks our code is told and passed over: letters are written

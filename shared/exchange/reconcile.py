@@ -37,7 +37,7 @@ from shared.kit.keystore import CANNOT_OPEN
 from shared.kit.sealed import as_it_lies, sealed_columns
 
 PERIOD_S = 300.0  # between comparisons of a pair that is in step (security.md §5); heartbeats by the broker come between
-HURRY_S = 5.0  # between comparisons of a pair that is not in step, whose line was away, or to which no broker brings anything
+HURRY_S = 5.0  # at least, between comparisons of a pair that is not in step, or to which no broker brings anything
 # The longest part of the time that comparing with one peer takes where the broker brings something: over a backlog a comparison
 # takes seconds at both ends, finds hardly anything that is not under way, and what is acute waits for the same processor.
 SHARE_MAX = 0.1

@@ -250,7 +250,7 @@ async def test_of_letters_that_came_together_those_are_left_out_that_a_later_one
     short = Statement(made_at=now + timedelta(seconds=3), summary=b"\1" * 32)
     batch = [plain[2], *plain[:2], asks, short]  # partitions are read one after another: the newest may stand first
     taken = await taken_of(pair, monkeypatch, [of_police(pair, one.to_bytes()) for one in batch])
-    assert [Statement.of(inner) for inner, _ in taken] == [plain[2], asks, short]
+    assert [Statement.of(inner) for inner, _ in taken] == [asks, plain[2], short]  # as they were made
     other_life = [of_police(pair, plain[0].to_bytes(), life=1), of_police(pair, plain[1].to_bytes(), life=2)]
     assert len(await taken_of(pair, monkeypatch, other_life)) == 2
 

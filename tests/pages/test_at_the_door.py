@@ -531,7 +531,21 @@ async def test_who_was_somebody_else_is_expected_again_with_two_taps_and_the_pag
     await visitor.send(page.form(f"{referral}/arrive"))
     left_open = (await visitor.open(f"{referral}/not-here")).form(f"{referral}/not-here")
     await visitor.send((await visitor.open(care)).form(care), care_pep="given")
-    page = await visitor.send(left_open)
+    page = await visitor.send(left_open)  # it would take back that she came
+    assert (page.status, "has changed since this page was opened" in page.words) == (422, True), page.words
+
+
+async def test_care_of_another_one_is_not_saved_from_a_page_that_was_left_open(world: World) -> None:
+    visitor = await nurse(world)
+    referral, care = await arrived(world, visitor)
+    left_open = (await visitor.open(care)).form(care)
+    stale = (await visitor.open(f"{referral}/not-here")).form(f"{referral}/not-here")
+    await visitor.send((await visitor.open(f"{referral}/not-here")).form(f"{referral}/not-here"))
+    page = await visitor.send(left_open, care_pep="given", feedback="yes")
+    assert (page.status, "Nobody is here on this request" in page.words) == (422, True), page.words
+    page = await visitor.open(referral)
+    await visitor.send(page.form(f"{referral}/arrive"))
+    page = await visitor.send(stale)  # of somebody else's coming, not of hers
     assert (page.status, "has changed since this page was opened" in page.words) == (422, True), page.words
 
 

@@ -342,6 +342,16 @@ def test_who_was_somebody_else_is_told_exactly_where_her_coming_was() -> None:
     assert told_of(came) == told_of(world), "she was not asked yet"
 
 
+def test_that_there_is_no_more_news_is_taken_back_only_where_it_was_said_because_somebody_came() -> None:
+    for agreed, words in ((True, ["referral.arrived_in_error"]), (False, [])):
+        world = start(Urgency.ACUTE, feedback_agreed=agreed)
+        for move in (T.ARRIVE, GRID, T.NOT_HERE):
+            world = step(world, move)
+        assert told_of(world)[2:] == words
+        assert settle(world).issuer.no_feedback is not agreed
+        check(world)
+
+
 def test_where_she_came_is_known_though_it_is_told_after_the_end() -> None:
     world = start(Urgency.ACUTE, feedback_agreed=False)
     for move in (T.REDIRECT, T.ARRIVE, T.CANCEL, "deliver to recipient", T.CONFIRM_CANCEL, FEEDBACK_YES):

@@ -9,17 +9,22 @@ from sqlalchemy import or_, select
 from sqlmodel import col
 
 from services.health.care.tables import CareGiven
+from services.health.certificates.tables import MedicalCertificate
+from services.health.custody.tables import Specimen
+from services.health.follow_ups.tables import FollowUp
 from shared.casework.arrivals.commands import load_walk_in, somebody_came
 from shared.casework.cases.commands import Form, happened
 from shared.casework.here import Actor, Here
 from shared.casework.paper.commands import sheet_of_visit
 from shared.casework.paper.tables import Sheet
+from shared.casework.referrals import story
 from shared.casework.referrals.commands import keeps_of_arrivals, load_referral
 from shared.casework.referrals.tables import Referral, WalkIn
 from shared.casework.scope import OutOfSight
 from shared.contracts.casework import events
 from shared.contracts.casework.codes import AgencyKind, ReferralState
 from shared.kit.db import Transaction
+from shared.kit.errors import Conflict
 from shared.kit.ids import new_id
 from shared.kit.sealed import Under
 
@@ -108,11 +113,21 @@ async def _the_same_visit(whom: InCare, tx: Transaction) -> tuple[set[UUID], set
             return referrals, walk_ins
 
 
+async def still_here(whom: InCare, tx: Transaction) -> None:
+    """Raises Conflict where nobody is here on a request: who had come was somebody else. Held until the transaction ends."""
+    if whom.referral is None:
+        return
+    referral = await story.lock(tx, whom.referral.id)
+    if referral is not None and referral.is_open and referral.arrived_at is None:
+        raise Conflict("Nobody is here on this request: say first that somebody came, or enter who came without one.")
+
+
 async def keep_care(whom: InCare, command: KeepCare, tx: Transaction, by: Actor) -> CareGiven:
     """Keeps one line; raises Conflict where nobody had come."""
     now = tx.clock.now()
     if whom.walk_in is not None:  # held until this is kept: nobody ends it as a mistake meanwhile
         somebody_came(await load_walk_in(tx, whom.walk_in.id, by, lock=True))
+    await still_here(whom, tx)
     kept: dict[str, Any] = {"care": Under(whom.case_id, command.care), "result": Under(whom.case_id, command.result)}
     row = CareGiven(
         id=new_id(), referral_id=whom.referral.id if whom.referral else None, walk_in_id=whom.walk_in.id if whom.walk_in else None,
@@ -131,11 +146,15 @@ async def is_kept_of(tx: Transaction, walk_in_id: UUID) -> bool:
 
 
 async def is_kept_of_request(tx: Transaction, here: Here, referral: Referral) -> bool:
-    """Whether anything was kept on a request itself."""
-    if here.kind is not AgencyKind.HEALTH:
+    """Whether care was kept on a request, or since somebody came on it a sample, a certificate or a visit on its case."""
+    if here.kind is not AgencyKind.HEALTH or referral.arrived_at is None:
         return False
-    query = select(col(CareGiven.id)).where(col(CareGiven.referral_id) == referral.id).limit(1)
-    return (await tx.session.execute(query)).first() is not None
+    care = select(col(CareGiven.id)).where(col(CareGiven.referral_id) == referral.id)
+    of_case = [
+        select(col(table.id)).where(col(table.case_id) == referral.case_id, col(table.recorded_at) >= referral.arrived_at)
+        for table in (Specimen, MedicalCertificate, FollowUp)
+    ]
+    return any([(await tx.session.execute(query.limit(1))).first() is not None for query in (care, *of_case)])
 
 
 keeps_of_arrivals(is_kept_of_request)

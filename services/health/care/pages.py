@@ -179,6 +179,7 @@ async def _post(find: Find, request: Request, edge: Edge, visit: Visit, values: 
         whom = await find(tx, visit.actor)
         sheet = await commands.sheet_of(whom, asked.sheet, tx, visit.actor) if asked.sheet else None
         entered = _entered(edge, tx, whom, asked, sheet)
+        await commands.still_here(whom, tx)
         lines = await _keep(tx, visit.actor, whom, form, entered["occurred_at"])
         if whom.referral is not None:
             await _go_on(tx, edge, visit.actor, whom.referral, form, entered)

@@ -53,6 +53,7 @@ class Act(Afterwards):
     ) = None
     chosen: Literal["yes"] | None = None  # among those that look the same, this one is here
     was: codes.ReferralState | None = None  # how the referral stood when the page was shown
+    version: int | None = None
 
 
 ACT_WORDS = {
@@ -201,7 +202,10 @@ async def _asks_first(act: str, asked: Act, referral: Referral, tx: Transaction,
 
 def _still_as_shown(act: str, asked: Act, referral: Referral) -> None:
     """An answer that needs thought was thought about another state: a colleague said something meanwhile."""
-    if act in ACT_PAGES and asked.was not in (None, referral.state):
+    is_another = asked.was not in (None, referral.state)
+    if act == Transition.NOT_HERE and referral.arrived_at is not None:  # she may have come since: then it is her arrival
+        is_another = asked.version not in (None, referral.version)
+    if act in ACT_PAGES and is_another:
         state = Coded(referral.state, "state")
         raise Conflict("It has changed since this page was opened: %(state)s. Look, then answer once more.", state=state)
 

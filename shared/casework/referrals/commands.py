@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import Field, field_validator
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlmodel import col
 
 from shared.casework import scope, sharing
@@ -26,7 +26,7 @@ from shared.casework.here import NOWHERE, Actor, Here, lies_nowhere
 from shared.casework.referrals import domain, pathways, story
 from shared.casework.referrals.ground import Asked, CaseFacts, Ground, asked_of, stand_on
 from shared.casework.referrals.story import Told
-from shared.casework.referrals.tables import Referral, ReferralFact, SaidAgain, WalkIn
+from shared.casework.referrals.tables import Referral, ReferralFact, SaidAgain
 from shared.casework.reports import records as reports
 from shared.casework.situations import situation_of
 from shared.contracts.casework import codes, events, lifecycle, minimal_data
@@ -44,6 +44,7 @@ from shared.programmes.terms import Act
 LEFT_WITHOUT_CARE = frozenset({codes.OutcomeCode.NOT_AVAILABLE, codes.OutcomeCode.NOT_ELIGIBLE})  # an acute end that alarms
 # What whoever has a case open in an emergency may do to a request of another desk: she comes, and how, and care begins.
 FOR_CARE = frozenset({Transition.ARRIVE, Transition.START, Transition.SET_OUT, Transition.TOLD_BY_PHONE})
+MOVES_IT = frozenset({Transition.REDIRECT, Transition.NOT_HERE})
 ASKED_AS = {Transition.CLOSE: Act.CLOSE, Transition.REDIRECT: Act.REFER, Transition.SUGGEST: Act.REFER}
 PLANNED = _("%(place)s is planned and does not work yet; choose another place.")
 RESPOND_BY_MAX = timedelta(days=90)  # a later answer is no answer
@@ -449,8 +450,8 @@ async def make_transition(
     if transition in ASKED_AS:
         await _ask_first(tx, here, referral, transition, command.to_facility, by)
     if transition is Transition.NOT_HERE:
-        await _whoever_came(tx, here, referral)
-    if transition is Transition.REDIRECT:
+        await _nothing_kept_since(tx, here, referral)
+    if transition in MOVES_IT:
         await scope.for_the_agency(tx)  # it lies at another desk from now on
     if referral.direction == "out":
         await _issuer_says(tx, here, referral, lifecycle.decide(story.standing_of(referral), transition, details), told)
@@ -465,18 +466,14 @@ def _happened(transition: Transition, command: MakeTransition, now: datetime) ->
     return now if transition is Transition.NOT_HERE else happened("occurred_at", command.occurred_at, now)
 
 
-async def _whoever_came(tx: Transaction, here: Here, referral: Referral) -> None:
-    """An arrival that was matched to the wrong request is one of its own again, with what was kept on it: somebody is here. Raises
-    Conflict where something is written down on the request itself, which no button moves."""
+async def _nothing_kept_since(tx: Transaction, here: Here, referral: Referral) -> None:
+    """Raises Conflict where something is written down of whoever came, on the request or its case: no button moves that."""
     for asks in _kept_since:
         if await asks(tx, here, referral):
             raise Conflict(
                 "What was done since somebody came is written down on this request, so it stays as it is. Leave it open, and say "
                 "of the right request, too, that somebody came."
             )
-    await scope.for_the_agency(tx)  # it lies again where she was expected
-    mine = col(WalkIn.referral_id) == referral.id
-    await tx.session.execute(update(WalkIn).where(mine).values(referral_id=None, matched_at=None))
 
 
 async def _ask_first(
@@ -584,7 +581,7 @@ async def _recipient_says(
 ) -> None:
     end = await story.recipient_end(tx, here, referral)
     facts = lifecycle.decide(end.standing, transition, details)
-    if feedback is not None:
+    if feedback is not None and transition is not Transition.NOT_HERE:  # whoever answers is not who was sent
         end = await _answered(tx, here, referral, end, yes=feedback)
     before = end.standing
     await story.tell_facts(tx, here, referral, end, facts, told)

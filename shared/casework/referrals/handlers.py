@@ -184,15 +184,19 @@ async def on_recipients_fact(received: Received, tx: Transaction, here: Here) ->
         await story.refold(tx, here, referral)
     else:
         await story.settle(tx, here, referral, standing, standing, received.occurred_at)
-    await _alarm_of_arrivals(tx, here, referral, fact)
+    await _alarm_of_arrivals(tx, here, referral, fact, before)
 
 
-async def _alarm_of_arrivals(tx: Transaction, here: Here, referral: Referral, fact: events.Event) -> None:
-    """Whoever was at ease because somebody had come is told at once that it was somebody else, until she comes."""
-    if isinstance(fact, events.ArrivedInError) and referral.arrived_at is None and referral.is_open:
+async def _alarm_of_arrivals(
+    tx: Transaction, here: Here, referral: Referral, fact: events.Event, before: lifecycle.Standing
+) -> None:
+    """Whoever was at ease because somebody had come is told at once that it was somebody else, until she comes or wants no news."""
+    if isinstance(fact, events.ArrivedInError):
+        if not before.arrived or referral.arrived_at is not None or not referral.is_open:
+            return
         urgency = Urgency(referral.urgency)
         await raise_alarm(tx, here, CAME_IN_ERROR, referral.id, referral.desk, urgency, referral.case_id)
-    elif isinstance(fact, events.Arrived) or not referral.is_open:
+    elif isinstance(fact, events.Arrived | events.NoFeedbackByChoice) or not referral.is_open:
         await clear(tx, here, referral.id, {CAME_IN_ERROR})
 
 

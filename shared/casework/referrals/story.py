@@ -11,12 +11,13 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import TypeAdapter
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlmodel import col
 
 from shared.casework.accounts.commands import forget_answers
+from shared.casework.alarms.commands import CAME_IN_ERROR, clear
 from shared.casework.cases.commands import forget_parts
-from shared.casework.cases.tables import Case
+from shared.casework.cases.tables import TOLD_PARTS, Case
 from shared.casework.circles.commands import tell_referral_progress, visit_is_set
 from shared.casework.here import Here
 from shared.casework.messages.tables import Message
@@ -183,8 +184,18 @@ async def _kept_back(tx: Transaction, referral_id: UUID) -> list[ReferralFact]:
     return list((await tx.session.execute(query.order_by(col(ReferralFact.position)))).scalars())
 
 
-async def keep(tx: Transaction, here: Here, referral: Referral, fact: events.Event, told: Told, *, kept_back: bool = False) -> None:
-    """Adds a fact to the story, to the diary that screens follow, and to the referral's own times."""
+async def keep(
+    tx: Transaction,
+    here: Here,
+    referral: Referral,
+    fact: events.Event,
+    told: Told,
+    *,
+    kept_back: bool = False,
+    is_home: bool = False,
+) -> None:
+    """Adds a fact to the story, to the diary that screens follow, and to the referral's own times. `is_home`: a word of our own
+    that came home after a restore; what was written down since is newer."""
     data, key = events.data_of(fact), _key(referral, fact, told)
     if key is not None and standing_of(referral).consent_taken_back:
         data, key = {}, None  # said late: that it was, and nothing of what
@@ -194,24 +205,44 @@ async def keep(tx: Transaction, here: Here, referral: Referral, fact: events.Eve
         if getattr(referral, stamp) is None:
             setattr(referral, stamp, told.occurred_at)
     if isinstance(fact, events.ArrivedInError):
-        await _nobody_came(tx, referral, told)
+        await _nobody_came(tx, referral, told.occurred_at if is_home else None)
     if isinstance(fact, events.SetOut) and data:
         referral.expected_at = Under(key or referral.case_id, fact.expected_at)  # type: ignore[assignment]  # read again it is what it was
     await feed.record(tx, _line(referral.id, referral.case_id, referral.desk, referral.consent_id, fact.type, data, told))
 
 
-async def _nobody_came(tx: Transaction, referral: Referral, told: Told) -> None:
-    """Who had come was somebody else, and so was whoever answered: when she came is not known, nor what she says, and what was kept
-    back until now is never told."""
-    referral.arrived_at = None
+async def _nobody_came(tx: Transaction, referral: Referral, until: datetime | None) -> None:
+    """Who had come was somebody else, and so was whoever answered: when she came is not known, nor what she says; what was kept
+    back is never told, and an arrival that was matched is one of its own again, with what was kept on it. `until`: what was written
+    down after it is not meant."""
+    of, answers = col(ReferralFact.referral_id) == referral.id, col(SaidAgain.referral_id) == referral.id
+
+    def meant(at: Any) -> tuple[Any, ...]:
+        return () if until is None else (at <= until,)
+
+    came = select(col(ReferralFact.position)).where(of, col(ReferralFact.type) == events.Arrived.type, col(ReferralFact.is_own))
+    since = None if until is None else await tx.session.execute(came.where(col(ReferralFact.recorded_at) > until).limit(1))
+    if since is None or since.first() is None:
+        referral.arrived_at = referral.feedback = None
     if referral.direction == "out":
         return
-    referral.feedback = None
-    kept = (col(ReferralFact.referral_id) == referral.id, col(ReferralFact.is_kept_back))
-    until_now = col(ReferralFact.recorded_at) <= told.occurred_at  # after a restore the word may come home after she has come
-    await tx.session.execute(update(ReferralFact).where(*kept, until_now).values(is_kept_back=False))
-    answered = (col(SaidAgain.referral_id) == referral.id, col(SaidAgain.said_at) <= told.occurred_at)
-    await tx.session.execute(delete(SaidAgain).where(*answered))
+    kept_back = (of, col(ReferralFact.is_kept_back), *meant(col(ReferralFact.recorded_at)))
+    await tx.session.execute(update(ReferralFact).where(*kept_back).values(is_kept_back=False))
+    matched = (col(WalkIn.referral_id) == referral.id, *meant(col(WalkIn.matched_at)))
+    await tx.session.execute(update(WalkIn).where(*matched).values(referral_id=None, matched_at=None))
+    answered = delete(SaidAgain).where(answers, *meant(col(SaidAgain.said_at))).returning(col(SaidAgain.id))
+    if (await tx.session.execute(answered)).first() is not None:
+        await _as_it_was_told(tx, referral)
+
+
+async def _as_it_was_told(tx: Transaction, referral: Referral) -> None:
+    """What somebody else had said no to stands on her case again, as it came with the request."""
+    case = await tx.session.get_one(Case, referral.case_id)
+    for name in TOLD_PARTS:
+        part = (referral.said or {}).get(name)
+        is_its = case.told_under.get(name) == str(referral.consent_id)
+        if part is not None and is_its and getattr(case, name) is None and referral.consent_id is not None:
+            setattr(case, name, Under(received_key(referral.issuer, referral.consent_id), part))
 
 
 def _key(referral: Referral, fact: events.Event, told: Told) -> UUID | None:
@@ -294,9 +325,12 @@ async def tell_kept_back(tx: Transaction, here: Here, referral: Referral, end: R
 
 async def _line_is_told(tx: Transaction, fact: ReferralFact) -> None:
     """The diary's line of a fact that was kept back until now names its word, as every line does that is told at once."""
+    # What was kept back before an arrival was taken back is told by none.
+    in_error = (col(Activity.subject) == fact.referral_id, col(Activity.kind) == events.ArrivedInError.type, col(Activity.is_own))
+    undone = select(func.max(col(Activity.position))).where(*in_error)
     query = select(col(Activity.position)).where(
         col(Activity.subject) == fact.referral_id, col(Activity.kind) == fact.type, col(Activity.is_own),
-        col(Activity.event_id).is_(None),
+        col(Activity.event_id).is_(None), col(Activity.position) > func.coalesce(undone.scalar_subquery(), 0),
     )  # fmt: skip
     first = query.order_by(col(Activity.position)).limit(1).scalar_subquery()
     await tx.session.execute(update(Activity).where(col(Activity.position) == first).values(event_id=fact.event_id))
@@ -357,6 +391,7 @@ async def take_back(tx: Transaction, here: Here, referral: Referral, fact: event
     else:  # what was to be passed on to her is not: nobody is asked to call her any more
         waits = (col(Message.referral_id) == referral.id, col(Message.direction) == "in", col(Message.answer).is_(None))
         await tx.session.execute(update(Message).where(*waits).values(answer=MessageAnswer.NOT_SAFE, answered_at=tx.clock.now()))
+        await clear(tx, here, referral.id, {CAME_IN_ERROR})
     referral.ended_at = None
     await keep(tx, here, referral, fact, told)
     await settle(tx, here, referral, standing, standing, told.occurred_at)
@@ -419,7 +454,8 @@ async def refold(tx: Transaction, here: Here, referral: Referral) -> None:
     is_out = referral.direction == "out"
     ids = [row.event_id for row in rows if row.event_id is not None and row.is_own is not is_out]
     placed = await (heard_order(tx, referral.recipient, ids) if is_out else said_order(tx, referral.issuer, ids))
-    theirs = [row for row in rows if row.agency == referral.recipient and not _is_void(row, rows)]
+    undone = max((row.occurred_at for row in rows if row.type == events.ArrivedInError.type), default=None)
+    theirs = [row for row in rows if row.agency == referral.recipient and not _is_void(row, undone)]
     unsaid = (UUID(int=2**128 - 1), 0)  # what is kept back, or has no number yet, was said last
     theirs.sort(key=lambda row: (placed.get(row.event_id, unsaid) if row.event_id else unsaid, row.position or 0))
     facts = [events.read(row.type, row.data) for row in theirs]
@@ -433,10 +469,11 @@ async def refold(tx: Transaction, here: Here, referral: Referral) -> None:
         await _care_goes_on(tx, referral)
 
 
-def _is_void(row: ReferralFact, rows: list[ReferralFact]) -> bool:
+def _is_void(row: ReferralFact, undone: datetime | None) -> bool:
     """Whether a fact was about somebody else and was never told: kept back when her arrival was taken back, or that it was."""
-    undone = max((one.occurred_at for one in rows if one.type == events.ArrivedInError.type), default=None)
-    return undone is not None and row.event_id is None and not row.is_kept_back and row.recorded_at <= undone
+    if undone is None or row.event_id is not None or row.is_kept_back:
+        return False
+    return row.type == events.ArrivedInError.type or row.recorded_at <= undone
 
 
 def _cancelled_alone(referral: Referral, rows: list[ReferralFact]) -> events.Event | None:

@@ -370,11 +370,11 @@ def _on_arrived(standing: Standing, fact: Any) -> Standing:
 
 
 def _on_arrived_in_error(standing: Standing, fact: Any) -> Standing:
-    if standing.state in ENDED or not standing.arrived:
+    if standing.state in ENDED:
         return standing
-    held_from = S.ACCEPTED if fact.stands is S.ON_HOLD else None
     return replace(
-        standing, state=fact.stands, held_from=held_from, facility=fact.facility, arrived=False, expected=None, waited=False
+        standing, state=fact.stands, held_from=S.ACCEPTED if fact.stands is S.ON_HOLD else None, facility=fact.facility,
+        arrived=False, expected=None, waited=False, no_feedback=False,
     )  # fmt: skip
 
 
@@ -512,10 +512,10 @@ def tell(end: Recipient, fact: Event) -> tuple[Recipient, tuple[Event, ...]]:
 
 def _take_arrival_back(end: Recipient, fact: events.ArrivedInError) -> tuple[Recipient, tuple[Event, ...]]:
     """It was somebody else: so was whoever answered whether it may be told, and so is what was kept back since. The issuer is told
-    exactly where it had been told that she came; nobody's leave is needed for that."""
-    told = (fact,) if end.told.arrived else ()
-    standing, seen = evolve(end.standing, fact), evolve(end.told, fact)
-    return replace(end, standing=standing, told=seen, feedback=False, untold=()), told
+    exactly where it had been told that she came, or, because of it, that there is no more news: nobody's leave is needed."""
+    is_told = end.told.arrived or (end.told.no_feedback and end.feedback_agreed)
+    seen = evolve(end.told, fact) if is_told else end.told
+    return replace(end, standing=evolve(end.standing, fact), told=seen, feedback=False, untold=()), (fact,) if is_told else ()
 
 
 def hear(end: Recipient, fact: Event, *, answers: bool = True) -> tuple[Recipient, tuple[Event, ...]]:
