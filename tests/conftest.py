@@ -201,7 +201,7 @@ STORIES: dict[str, tuple[str, ...]] = {
     "test_replay.py": (),
     "test_kafka_cluster.py": (),
     "test_a_country_nobody_has_seen.py": (),
-    "test_the_brokers_users.py": ("test_every_reason", "test_each_lane"),
+    "test_the_brokers_users.py": ("test_each_lane",),
 }  # fmt: skip
 
 

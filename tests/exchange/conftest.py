@@ -1,11 +1,13 @@
 """Two agencies, each on a database of its own, once on SQLite and once on PostgreSQL."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from exchange_node import Node
 from exchange_pair import Pair
+from schema import shared_postgres_at_head, sqlite_at_head
 
 from shared.kit.clock import ManualClock
 
@@ -13,10 +15,10 @@ from shared.kit.clock import ManualClock
 @pytest.fixture(params=["sqlite", "postgresql"])
 async def pair(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Pair]:
     if request.param == "sqlite":
-        urls = [f"sqlite:///{tmp_path / name}.db" for name in ("police", "health")]
+        urls = [await asyncio.to_thread(sqlite_at_head, tmp_path / f"{name}.db", None) for name in ("police", "health")]
     else:
         databases = request.getfixturevalue("postgres")
-        urls = [databases.fresh_database() for _ in range(2)]
+        urls = [await asyncio.to_thread(shared_postgres_at_head, databases) for _ in range(2)]
     clock = ManualClock()
     police, health = await Node.make("police", urls[0], clock), await Node.make("health", urls[1], clock)
     yield Pair(police, health, clock)

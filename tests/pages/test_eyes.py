@@ -329,6 +329,7 @@ async def test_care_that_was_answered_by_its_referral_alone_is_not_repeated_eith
     async with health.database.write() as tx:
         tx.session.add(opening)
         nurse = Desk(health.client, await make_token(tx, "nurse-9"))
+    await (await health.sign_in("at-the-door", facility="ndola_clinic")).post(f"/referrals/{referral}/arrive")
     asked: dict[str, Any] = {"body": {"care": "pep", "result": "given"}, "Idempotency-Key": "one"}
     answers = [await nurse.ask("POST", f"/referrals/{referral}/care", **asked) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [201, 201]

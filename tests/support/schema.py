@@ -17,22 +17,26 @@ from shared.kit.db import Database
 from shared.kit.local.postgres_databases import PostgresDatabases
 
 
-async def _migrate(url: str, kind: str) -> None:
-    database, parts = Database(url), parts_of(AgencyKind(kind))
-    await migrate(database, parts.migrations, f"{parts.kind}_")
+async def _migrate(url: str, kind: str | None) -> None:
+    database = Database(url)
+    if kind is None:
+        await migrate(database)
+    else:
+        parts = parts_of(AgencyKind(kind))
+        await migrate(database, parts.migrations, f"{parts.kind}_")
     await database.close()
 
 
 @cache
-def _image(kind: str) -> bytes:
+def _image(kind: str | None) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "head.db"
         asyncio.run(_migrate(f"sqlite:///{file}", kind))
         return file.read_bytes()
 
 
-def sqlite_at_head(file: Path, kind: str) -> str:
-    """The address of a new file at an agency's newest schema."""
+def sqlite_at_head(file: Path, kind: str | None) -> str:
+    """The address of a new file at the newest schema of a kind of agency; of none, what all kinds share."""
     file.write_bytes(_image(kind))
     return f"sqlite:///{file}"
 
@@ -40,6 +44,11 @@ def sqlite_at_head(file: Path, kind: str) -> str:
 def postgres_at_head(server: PostgresDatabases, kind: str) -> str:
     """The address of a new database at an agency's newest schema, as its superuser: no row-level security binds whoever asks."""
     return server.fresh_database(server.template(f"{kind}_head", lambda url: asyncio.run(_made(url, kind))))
+
+
+def shared_postgres_at_head(server: PostgresDatabases) -> str:
+    """The address of a new database at the newest schema that all kinds share, as its superuser who owns it."""
+    return server.fresh_database(server.template("shared_head", lambda url: asyncio.run(_migrate(url, None))))
 
 
 def as_application(url: str) -> str:
