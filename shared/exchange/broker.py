@@ -214,8 +214,8 @@ class Receiver:
             later = newest.get((sender, inner.header.incarnation))
             if one is None or later is None or sender in awaited or not later.says_anew(one):
                 news.append((letter, one))
-        said = sorted(((one.made_at, place) for place, (_letter, one) in enumerate(news) if one is not None), key=itemgetter(0))
-        in_order = (news[place][0] for _made_at, place in said)
+        said = sorted(((one.made_at, letter) for letter, one in news if one is not None), key=itemgetter(0))
+        in_order = (letter for _made_at, letter in said)
         return [letter if one is None else next(in_order) for letter, one in news]
 
     async def _take_letter(self, sender: str, inner: Inner) -> None:
