@@ -21,6 +21,7 @@ from services.terminal import FAILED, USAGE, AgencyId, AsJson, in_database, prog
 from services.user_commands import users
 from shared.kit.collector import no_collector
 from shared.kit.errors import RefnetError
+from shared.kit.heap import steady_heap
 
 PORTS = {"police": 8001, "health": 8002, "social_welfare": 8003, "oversight": 8004, "partner": 8005, "justice": 8006}
 LOOPBACK = "127.0.0.1"
@@ -90,6 +91,7 @@ def _settings_with_logs() -> Any:
 
 def _serve(agency: str, host: str, port: int | None, *, with_worker: bool) -> None:
     no_collector()
+    steady_heap()
     from services import serve as serving
     from services.runtime import build
 
@@ -113,6 +115,7 @@ def web(agency: AgencyId, host: Host = LOOPBACK, port: Port = None) -> None:
 def worker(agency: AgencyId, host: Host = LOOPBACK, port: WorkerPort = None) -> None:
     """Run an agency's exchange and watcher only."""
     no_collector()
+    steady_heap()
     from services import serve as serving
     from services.runtime import build
 

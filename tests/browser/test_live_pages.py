@@ -68,7 +68,7 @@ def test_a_page_that_nobody_touches_never_shows_a_time_that_has_gone_by(at: Open
     assert "hx-request" in shown.value.request.headers  # so that it is no touch of the session
 
 
-@pytest.mark.parametrize("width", [1280, 320])
+@pytest.mark.parametrize("width", [pytest.param(1280, marks=pytest.mark.long), 320])
 def test_a_page_that_is_being_read_stays_and_says_that_something_changed(town: Town, at: Open, width: int) -> None:
     case, referral = sent(town)
     pages = {f"/referrals/{referral}": "officer", f"/cases/{case}": "officer", "/here-now": "nurse"}

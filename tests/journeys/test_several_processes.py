@@ -44,6 +44,7 @@ def test_two_relays_and_two_consumers_an_agency_keep_streams_dense_and_double_no
     network.check_streams()
 
 
+@pytest.mark.long  # a broker that goes and comes back is in tests/faults/test_broker_wiped.py too
 def test_a_desk_goes_on_while_the_broker_is_away_and_everything_flows_when_it_returns(
     kafka_node_factory: KafkaNodeFactory, unique: str, tmp_path: Path
 ) -> None:
