@@ -535,6 +535,20 @@ async def test_who_was_somebody_else_is_expected_again_with_two_taps_and_the_pag
     assert (page.status, "has changed since this page was opened" in page.words) == (422, True), page.words
 
 
+async def test_the_desk_reads_before_all_else_that_who_came_was_somebody_else(world: World) -> None:
+    referral_id, _code = await a_request(world)
+    clinic, visitor = await world["health"].sign_in("clinic"), await officer(world)
+    await clinic.post(f"/referrals/{referral_id}/accept")
+    await world.settle()
+    for moves, is_known in (((), False), (("arrive", "not-here"), True)):
+        for move in moves:
+            await clinic.post(f"/referrals/{referral_id}/{move}", {"feedback": True} if move == "arrive" else {})
+        await world.settle()
+        words = (await visitor.open(f"/referrals/{referral_id}")).words
+        lead = words[words.index("They accepted at") : words.index("What happened")]
+        assert ("who came was somebody else." in lead, "No word yet that" in lead) == (is_known, not is_known), lead
+
+
 async def test_care_of_another_one_is_not_saved_from_a_page_that_was_left_open(world: World) -> None:
     visitor = await nurse(world)
     referral, care = await arrived(world, visitor)
