@@ -13,6 +13,7 @@ import pytest
 from desks import in_step, issue, open_case
 from processes import ProcessNetwork, everyone_is_ready, until
 from records import times_lying
+from schema import desk_and_clinic
 from servers import KafkaNodeFactory, kafka_of
 
 from shared.kit.local.postgres_databases import PostgresDatabases
@@ -29,7 +30,7 @@ def test_a_broker_that_is_killed_while_it_is_sent_to_costs_time_and_nothing_else
     kafka_node_factory: KafkaNodeFactory, postgres: PostgresDatabases, unique: str, tmp_path: Path
 ) -> None:
     node = kafka_node_factory()
-    urls = {kind: postgres.fresh_database() for kind in ("police", "health")} | {"social_welfare": f"sqlite:///{tmp_path / 'w.db'}"}
+    urls = desk_and_clinic(postgres, tmp_path)
     network = ProcessNetwork(tmp_path, kafka_of(node), unique, urls)
     asyncio.run(network.set_up())
     with network.started(("police", "serve"), ("health", "serve")) as (desk, clinic):

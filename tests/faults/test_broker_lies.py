@@ -9,6 +9,7 @@ import pytest
 from desks import in_step, issue, open_case
 from processes import Process, ProcessNetwork, everyone_is_ready, until
 from rewritten import Fault, Record, rewrite
+from schema import desk_and_clinic
 from servers import Kafka
 
 from shared.kit.local.postgres_databases import PostgresDatabases
@@ -83,7 +84,7 @@ def test_whatever_the_broker_makes_of_it_all_is_applied_once_and_in_its_order(
 ) -> None:
     chance = random.Random(unique)
     print(f"seed {unique}")
-    urls = {kind: postgres.fresh_database() for kind in ("police", "health")} | {"social_welfare": f"sqlite:///{tmp_path / 'w.db'}"}
+    urls = desk_and_clinic(postgres, tmp_path)
     network = ProcessNetwork(tmp_path, kafka, unique, urls)
     network.lay_direct_lines()
     asyncio.run(network.set_up())
@@ -117,7 +118,7 @@ def test_whatever_the_broker_makes_of_it_all_is_applied_once_and_in_its_order(
 def test_a_new_referral_is_seen_before_a_gap_in_front_of_it_closes(
     kafka: Kafka, postgres: PostgresDatabases, unique: str, tmp_path: Path
 ) -> None:
-    urls = {kind: postgres.fresh_database() for kind in ("police", "health")} | {"social_welfare": f"sqlite:///{tmp_path / 'w.db'}"}
+    urls = desk_and_clinic(postgres, tmp_path)
     network = ProcessNetwork(tmp_path, kafka, unique, urls)
     asyncio.run(network.set_up())
     with network.started(("police", "serve")) as (desk,):

@@ -12,6 +12,7 @@ from uuid import UUID
 import pytest
 from desks import issue, open_case
 from processes import ProcessNetwork, everyone_is_ready, until
+from schema import postgres_at_head
 from servers import KafkaNodeFactory, kafka_of
 
 from shared.exchange.reconcile import PERIOD_S
@@ -30,7 +31,7 @@ def test_a_wiped_broker_costs_time_and_nothing_else(
     count: int, is_read: bool, kafka_node_factory: KafkaNodeFactory, postgres: PostgresDatabases, tmp_path: Path, unique: str
 ) -> None:
     node = kafka_node_factory()
-    urls = {kind: postgres.fresh_database() for kind in ("police", "health", "social_welfare")}
+    urls = {kind: postgres_at_head(postgres, kind) for kind in ("police", "health", "social_welfare")}
     network = ProcessNetwork(tmp_path, kafka_of(node), unique, urls)
     asyncio.run(network.set_up())
     to_clinic = f"recipient = '{network.names['health']}'"

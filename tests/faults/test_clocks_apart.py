@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from desks import in_step, issue, open_case
 from processes import KINDS, Process, ProcessNetwork, everyone_is_ready, until
+from schema import postgres_at_head
 from servers import Kafka
 from walls import Wall
 
@@ -86,7 +87,7 @@ def test_clocks_a_day_apart_that_step_change_no_order_reject_nothing_and_keep_ea
     victim: str, kafka: Kafka, postgres: PostgresDatabases, unique: str, tmp_path: Path
 ) -> None:
     ends = ("police", "social_welfare" if victim == "social_welfare" else "health")
-    urls = {kind: postgres.fresh_database() if kind in ends else f"sqlite:///{tmp_path / 'idle.db'}" for kind in KINDS}
+    urls = {kind: postgres_at_head(postgres, kind) if kind in ends else f"sqlite:///{tmp_path / 'idle.db'}" for kind in KINDS}
     network = ProcessNetwork(tmp_path, kafka, unique, urls)
     asyncio.run(network.set_up())
     walls = {kind: Wall(tmp_path / f"clock-{kind}", DAY if kind == victim else timedelta(0)) for kind in ends}

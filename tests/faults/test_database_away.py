@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from desks import in_step, open_case
 from processes import Process, ProcessNetwork, everyone_is_ready, until
+from schema import postgres_at_head
 from servers import Kafka
 
 from shared.contracts.casework.codes import Urgency
@@ -61,7 +62,7 @@ class Clerk:
 def test_a_database_that_is_stopped_is_said_and_nothing_that_was_promised_is_lost(
     away_s: int, kafka: Kafka, postgres: PostgresDatabases, postgres_cluster: PostgresCluster, unique: str, tmp_path: Path
 ) -> None:
-    urls = {"police": postgres_cluster.fresh_database(), "health": postgres.fresh_database()}
+    urls = {"police": postgres_cluster.fresh_database(), "health": postgres_at_head(postgres, "health")}
     network = ProcessNetwork(tmp_path, kafka, unique, urls | {"social_welfare": f"sqlite:///{tmp_path / 'w.db'}"})
     asyncio.run(network.set_up())
     with network.started(("police", "serve"), ("health", "serve")) as (desk, clinic):

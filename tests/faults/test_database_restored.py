@@ -19,6 +19,7 @@ import pytest
 from desks import in_step, issue, open_case
 from lives import check_lives, slots_of
 from processes import KINDS, Process, ProcessNetwork, everyone_is_ready, until
+from schema import desk_and_clinic, postgres_at_head
 from servers import Kafka
 
 from services.backup import _in_place_of, back_up
@@ -226,7 +227,7 @@ def test_a_restored_backup_ends_as_if_nothing_had_been_lost(
 ) -> None:
     urls = {kind: f"sqlite:///{tmp_path / kind}.db" for kind in KINDS}
     if dialect == "postgresql":
-        urls |= {kind: postgres.fresh_database() for kind in ("police", "health")}
+        urls |= {kind: postgres_at_head(postgres, kind) for kind in ("police", "health")}
     network, story, copy = town(tmp_path, kafka, unique, urls), Story(), str(tmp_path / "yesterday")
     health = network.names["health"]
     with network.running([(kind, "serve") for kind in KINDS]) as everyone:
@@ -281,7 +282,7 @@ def test_a_clinics_restored_backup_ends_as_if_nothing_had_been_lost(
     kafka: Kafka, postgres: PostgresDatabases, unique: str, tmp_path: Path
 ) -> None:
     """What was sent to it comes again, and what it had answered comes home: it stands where it stood, and serves all to the end."""
-    urls = {kind: postgres.fresh_database() for kind in ("police", "health")} | {"social_welfare": f"sqlite:///{tmp_path / 'w.db'}"}
+    urls = desk_and_clinic(postgres, tmp_path)
     network, story, copy = town(tmp_path, kafka, unique, urls), Story(), str(tmp_path / "yesterday")
     with network.running([(kind, "serve") for kind in KINDS]) as everyone:
         everyone_is_ready(everyone)
@@ -333,7 +334,7 @@ def test_a_database_that_is_put_back_behind_our_backs_is_noticed_at_the_start(
     """A snapshot of the disk, put back by somebody who told nobody: the anchor knows better, and no number is given twice."""
     urls = {kind: f"sqlite:///{tmp_path / kind}.db" for kind in KINDS}
     if dialect == "postgresql":
-        urls |= {kind: postgres.fresh_database() for kind in ("police", "health")}
+        urls |= {kind: postgres_at_head(postgres, kind) for kind in ("police", "health")}
     network, story = town(tmp_path, kafka, unique, urls), Story()
     with network.running([("police", "serve"), ("health", "serve")]) as everyone:
         everyone_is_ready(everyone)

@@ -14,6 +14,7 @@ import httpx
 import pytest
 from desks import in_step, issue, open_case
 from processes import KINDS, Process, ProcessNetwork, everyone_is_ready, until
+from schema import desk_and_clinic, postgres_at_head
 from servers import Kafka, kafka_of
 from small_disks import SmallDisk, small_disk
 
@@ -85,7 +86,7 @@ def test_the_disk_under_postgresql_is_full(
     tmp_path: Path,
 ) -> None:
     cluster, disk = cluster_on_a_small_disk
-    urls = {"police": cluster.fresh_database(), "health": postgres.fresh_database()}
+    urls = {"police": cluster.fresh_database(), "health": postgres_at_head(postgres, "health")}
     network = ProcessNetwork(tmp_path, kafka, unique, urls | {"social_welfare": f"sqlite:///{tmp_path / 'w.db'}"})
     asyncio.run(network.set_up())
     with network.started(("police", "serve"), ("health", "serve")) as (desk, clinic):
@@ -107,7 +108,7 @@ def test_the_disk_under_sqlite_is_full(kafka: Kafka, postgres: PostgresDatabases
 
 def test_the_disk_under_the_broker_is_full(postgres: PostgresDatabases, unique: str, tmp_path: Path) -> None:
     """The broker's own program ends itself then; it is started again once there is room."""
-    urls = {kind: postgres.fresh_database() for kind in ("police", "health")} | {"social_welfare": f"sqlite:///{tmp_path / 'w.db'}"}
+    urls = desk_and_clinic(postgres, tmp_path)
     with small_disk(BROKER_MB) as disk:
         (disk.folder / "data").mkdir()
         (tmp_path / "kafka").mkdir()
@@ -142,7 +143,7 @@ def test_the_disk_under_the_broker_is_full(postgres: PostgresDatabases, unique: 
 
 def test_the_disk_under_the_logs_is_full(kafka: Kafka, postgres: PostgresDatabases, unique: str, tmp_path: Path) -> None:
     """Nothing is logged, and nothing else happens: what an operator is told by is readiness, which does not need the log."""
-    urls = {kind: postgres.fresh_database() for kind in ("police", "health")} | {"social_welfare": f"sqlite:///{tmp_path / 'w.db'}"}
+    urls = desk_and_clinic(postgres, tmp_path)
     network = ProcessNetwork(tmp_path, kafka, unique, urls)
     asyncio.run(network.set_up())
     with small_disk(LOG_MB) as disk, ExitStack() as at_work:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from processes import KINDS, Process, ProcessNetwork, everyone_is_ready, until
+from schema import postgres_at_head
 from servers import Kafka
 from steps import STEPS
 
@@ -62,7 +63,7 @@ def test_an_agency_killed_between_every_two_steps_loses_and_doubles_nothing(
 ) -> None:
     urls = {kind: f"sqlite:///{tmp_path / kind}.db" for kind in KINDS}
     if victim != "health":  # one victim on SQLite, the others on PostgreSQL
-        urls[victim] = postgres.fresh_database()
+        urls[victim] = postgres_at_head(postgres, victim)
     network = ProcessNetwork(tmp_path, kafka, unique, urls)
     asyncio.run(network.set_up())
     with network.running([(kind, "serve") for kind in KINDS], {victim: STEPS}) as processes:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from desks import issue, open_case
 from processes import KINDS, Process, ProcessNetwork, everyone_is_ready, until
+from schema import postgres_at_head
 from servers import Kafka
 from steps import STEPS, STEPS_OF_DESKS, STEPS_OF_WORKERS, die_at_each, look
 
@@ -31,7 +32,8 @@ def network_of(
     kinds: Collection[str], kafka: Kafka, postgres: PostgresDatabases, unique: str, home: Path, beside: Collection[str] = ()
 ) -> ProcessNetwork:
     """These kinds on PostgreSQL; the others of the demo are not at work."""
-    urls = {kind: postgres.fresh_database() if kind in kinds else f"sqlite:///{home / kind}.db" for kind in (*KINDS, *beside)}
+    urls = {kind: f"sqlite:///{home / kind}.db" for kind in (*KINDS, *beside)}
+    urls |= {kind: postgres_at_head(postgres, kind) for kind in kinds}
     network = ProcessNetwork(home, kafka, unique, urls, beside=beside)
     asyncio.run(network.set_up())
     return network

@@ -18,6 +18,7 @@ import pytest
 from desks import in_step, issue, open_case
 from processes import KINDS, Process, ProcessNetwork, everyone_is_ready, until
 from records import ends, events_below
+from schema import postgres_at_head
 from servers import KafkaClusterFactory, kafka_of
 
 from shared.kit.local.kafka_cluster import NODES, KafkaCluster
@@ -99,7 +100,7 @@ def check_nothing_lost_or_doubled(network: ProcessNetwork, sent: Sequence[str], 
 
 def run(cluster: KafkaCluster, postgres: PostgresDatabases, unique: str, home: Path, victims: Sequence[int]) -> None:
     network = ProcessNetwork(
-        home, kafka_of(cluster), unique, {kind: postgres.fresh_database() for kind in KINDS}, partitions=PARTITIONS
+        home, kafka_of(cluster), unique, {kind: postgres_at_head(postgres, kind) for kind in KINDS}, partitions=PARTITIONS
     )
     asyncio.run(network.set_up())
     with network.started(*AT_WORK) as everyone:

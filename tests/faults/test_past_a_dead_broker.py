@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from desks import in_step, issue, open_case
 from processes import ProcessNetwork, everyone_is_ready, until
+from schema import desk_and_clinic
 from servers import KafkaNodeFactory, kafka_of
 
 from shared.exchange.receipts import STILL
@@ -22,7 +23,7 @@ def test_what_is_issued_while_the_broker_is_dead_comes_past_it_and_only_once(
     kafka_node_factory: KafkaNodeFactory, postgres: PostgresDatabases, unique: str, tmp_path: Path
 ) -> None:
     node = kafka_node_factory()
-    urls = {kind: postgres.fresh_database() for kind in ("police", "health")} | {"social_welfare": f"sqlite:///{tmp_path / 'w.db'}"}
+    urls = desk_and_clinic(postgres, tmp_path)
     network = ProcessNetwork(tmp_path, kafka_of(node), unique, urls)
     network.lay_direct_lines()
     asyncio.run(network.set_up())

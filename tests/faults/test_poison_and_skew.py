@@ -17,6 +17,7 @@ from desks import in_step, issue, open_case
 from processes import ProcessNetwork, everyone_is_ready, until
 from records import events_in
 from rewritten import Record, rewrite
+from schema import desk_and_clinic
 from servers import Kafka
 
 from shared.contracts.wire.envelope import OUTER_BYTES
@@ -35,7 +36,7 @@ pytestmark = pytest.mark.timeout(600)  # a quarter of a minute when quiet
 
 @pytest.fixture
 def network(kafka: Kafka, postgres: PostgresDatabases, unique: str, tmp_path: Path) -> ProcessNetwork:
-    urls = {kind: postgres.fresh_database() for kind in ("police", "health")} | {"social_welfare": f"sqlite:///{tmp_path / 'w.db'}"}
+    urls = desk_and_clinic(postgres, tmp_path)
     made = ProcessNetwork(tmp_path, kafka, unique, urls)
     asyncio.run(made.set_up())
     return made

@@ -10,6 +10,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 from desks import in_step, issue, open_case
 from processes import Process, ProcessNetwork, everyone_is_ready, until
+from schema import desk_and_clinic
 from servers import Kafka
 
 from shared.contracts.wire.topics import Direction
@@ -55,7 +56,7 @@ class Storm:
 def test_partitions_that_change_hands_all_the_time_lose_and_double_nothing(
     times: int, kafka: Kafka, postgres: PostgresDatabases, unique: str, tmp_path: Path
 ) -> None:
-    urls = {kind: postgres.fresh_database() for kind in ("police", "health")} | {"social_welfare": f"sqlite:///{tmp_path / 'w.db'}"}
+    urls = desk_and_clinic(postgres, tmp_path)
     network = ProcessNetwork(tmp_path, kafka, unique, urls, partitions=4)
     asyncio.run(network.set_up())
     with network.started(("police", "serve"), ("health", "serve")) as (desk, clinic):

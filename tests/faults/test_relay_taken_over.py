@@ -11,6 +11,7 @@ import pytest
 from desks import in_step, issue, open_case
 from processes import KINDS, ProcessNetwork, everyone_is_ready, until
 from records import times_lying
+from schema import desk_and_clinic, postgres_at_head
 from servers import Kafka
 
 from shared.kit.local.postgres_databases import PostgresDatabases
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.timeout(600)  # half a minute when quiet
 def test_the_other_worker_sends_what_a_dead_relay_had_in_hand(
     kafka: Kafka, postgres: PostgresDatabases, unique: str, tmp_path: Path
 ) -> None:
-    network = ProcessNetwork(tmp_path, kafka, unique, {kind: postgres.fresh_database() for kind in KINDS}, partitions=4)
+    network = ProcessNetwork(tmp_path, kafka, unique, {kind: postgres_at_head(postgres, kind) for kind in KINDS}, partitions=4)
     asyncio.run(network.set_up())
     roles = (("police", "web"), ("health", "serve"), ("police", "worker"), ("police", "worker"))
     with network.started(*roles) as (desk, clinic, survivor, victim):
@@ -51,7 +52,7 @@ def test_the_other_worker_sends_what_a_dead_relay_had_in_hand(
 def test_what_was_sent_and_not_marked_lies_on_the_broker_twice_and_counts_once(
     kafka: Kafka, postgres: PostgresDatabases, unique: str, tmp_path: Path
 ) -> None:
-    urls = {kind: postgres.fresh_database() for kind in ("police", "health")} | {"social_welfare": f"sqlite:///{tmp_path / 'w.db'}"}
+    urls = desk_and_clinic(postgres, tmp_path)
     network = ProcessNetwork(tmp_path, kafka, unique, urls)
     asyncio.run(network.set_up())
     police, health = network.names["police"], network.names["health"]

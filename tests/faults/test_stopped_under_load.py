@@ -11,6 +11,7 @@ import pytest
 from desks import in_step, issue, open_case
 from processes import KINDS, Process, ProcessNetwork, everyone_is_ready, until
 from records import committed, ends, events_below
+from schema import postgres_at_head
 from servers import Kafka
 
 from shared.kit.local.postgres_databases import PostgresDatabases
@@ -65,7 +66,7 @@ def stop(process: Process) -> None:
 def test_a_stop_under_load_leaves_nothing_half_done_at_either_end(
     kafka: Kafka, postgres: PostgresDatabases, unique: str, tmp_path: Path
 ) -> None:
-    network = ProcessNetwork(tmp_path, kafka, unique, {kind: postgres.fresh_database() for kind in KINDS}, partitions=4)
+    network = ProcessNetwork(tmp_path, kafka, unique, {kind: postgres_at_head(postgres, kind) for kind in KINDS}, partitions=4)
     asyncio.run(network.set_up())
     roles = (("police", "web"), ("health", "web"), ("police", "worker"), ("health", "worker"))
     with network.started(*roles) as everyone:

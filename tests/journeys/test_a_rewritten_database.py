@@ -15,6 +15,7 @@ import pyrage
 import pytest
 from desks import in_step, issue, open_case
 from processes import Process, ProcessNetwork, everyone_is_ready, until
+from schema import postgres_at_head
 from servers import Kafka
 from signing_in import PIN
 from sqlalchemy import text
@@ -80,7 +81,7 @@ def looked(network: ProcessNetwork) -> bool:
 def test_a_superuser_rewrites_a_referral_and_its_peer_refuses_the_head_and_verify_names_the_row(
     kafka: Kafka, postgres: PostgresDatabases, unique: str, tmp_path: Path
 ) -> None:
-    urls = {kind: postgres.fresh_database() for kind in ("police", "health")}
+    urls = {kind: postgres_at_head(postgres, kind) for kind in ("police", "health")}
     urls["social_welfare"] = f"sqlite:///{tmp_path}/social_welfare.db"  # is away all the while
     network = ProcessNetwork(tmp_path, kafka, unique, urls)
     asyncio.run(network.set_up())

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from desks import in_step, issue, open_case, statuses
 from processes import KINDS, ProcessNetwork, everyone_is_ready, free_port, until
+from schema import postgres_at_head
 from servers import Kafka, KafkaNodeFactory, kafka_of
 
 from shared.kit.local.postgres_databases import PostgresDatabases
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.timeout(600)  # half a minute when quiet
 def test_two_relays_and_two_consumers_an_agency_keep_streams_dense_and_double_nothing(
     kafka: Kafka, postgres: PostgresDatabases, unique: str, tmp_path: Path
 ) -> None:
-    network = ProcessNetwork(tmp_path, kafka, unique, {kind: postgres.fresh_database() for kind in KINDS}, partitions=4)
+    network = ProcessNetwork(tmp_path, kafka, unique, {kind: postgres_at_head(postgres, kind) for kind in KINDS}, partitions=4)
     asyncio.run(network.set_up())
     with network.running([(kind, role) for kind in KINDS for role in ("serve", "worker")]) as processes:
         everyone_is_ready(processes)

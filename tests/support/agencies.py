@@ -154,10 +154,12 @@ class TestAgency:
         self.client = httpx.AsyncClient(transport=transport, base_url="http://agency")
         self.watcher = Watcher(database, here, parts.watched)
         self.line: list[Outbound] = []
+        self.stirred = set[str]()  # on whose lines something travelled since both ends compared what they have
         self.relay = Relay(database, here.agency, self.seal, self._send, self.hooks)
 
     async def _send(self, outbound: Sequence[Outbound]) -> None:
         self.line += outbound
+        self.stirred |= {one.recipient for one in outbound}
 
     async def sign_in(self, name: str, role: Role | None = None, facility: str | None = None) -> Desk:
         """A new account's desk."""
@@ -174,6 +176,7 @@ class TestAgency:
 
     async def hear(self, sender: str, envelopes: Sequence[bytes]) -> None:
         """Receives one batch."""
+        self.stirred.add(sender)
         await self.inbox.receive([heard(self.seal.open(envelope, sender)) for envelope in envelopes])
 
     async def take_letter(self, peer: str, letter: bytes) -> None:
@@ -195,6 +198,7 @@ class World:
 
     def __init__(self, agencies: dict[str, TestAgency], clock: ManualClock) -> None:
         self.agencies, self.clock = agencies, clock
+        self._compared_at = clock.now()
 
     def __getitem__(self, agency: str) -> TestAgency:
         return self.agencies[agency]
@@ -211,8 +215,11 @@ class World:
 
     async def deliver(self, sender: str, recipient: str, *, chance: random.Random | None = None) -> int:
         """Delivers what lies on one line: as it is, or doubled and in another order as `chance` will have it."""
+        await self[sender].flush()
+        return await self._carry(sender, recipient, chance)
+
+    async def _carry(self, sender: str, recipient: str, chance: random.Random | None = None) -> int:
         agency = self[sender]
-        await agency.flush()
         records = [one for one in agency.line if one.recipient == recipient]
         agency.line = [one for one in agency.line if one.recipient != recipient]
         envelopes = [one.envelope for one in records]
@@ -225,21 +232,35 @@ class World:
 
     async def settle(self) -> None:
         """Delivers everything everywhere, receipts included, until nothing moves."""
-        moved = True
-        while moved:
-            moved = False
-            for sender, agency in self.agencies.items():
-                for recipient in agency.here.peers:
-                    moved |= bool(await self.deliver(sender, recipient))
+        while await self._round():
+            pass
         for agency in self.agencies.values():
             await agency.inbox.sweep()
             await agency.flush()
-        for agency_id, agency in self.agencies.items():
-            for peer in agency.here.peers:
-                for letter in await agency.letters.write(peer):
-                    await self[peer].take_letter(agency_id, letter)
-        if any([await self.deliver(s, r) for s, a in self.agencies.items() for r in a.here.peers]):
+        for sender, recipient in self._to_compare():
+            for letter in await self[sender].letters.write(recipient):
+                await self[recipient].take_letter(sender, letter)
+        if await self._round():
             await self.settle()
+
+    async def _round(self) -> int:
+        """Delivers what each has to say now."""
+        moved = 0
+        for sender, agency in self.agencies.items():
+            await agency.flush()
+            for recipient in agency.here.peers:
+                moved += await self._carry(sender, recipient)
+        return moved
+
+    def _to_compare(self) -> list[tuple[str, str]]:
+        """Who writes to whom: all, when time has passed, and else both ends of each line on which something travelled."""
+        lines = [(sender, recipient) for sender, agency in self.agencies.items() for recipient in agency.here.peers]
+        if self.clock.now() == self._compared_at:
+            lines = [(one, other) for one, other in lines if other in self[one].stirred or one in self[other].stirred]
+        self._compared_at = self.clock.now()
+        for agency in self.agencies.values():
+            agency.stirred.clear()
+        return lines
 
     async def back_up(self, agency_id: str) -> bytes:
         """What a backup of an agency's SQLite database holds now."""
@@ -260,6 +281,7 @@ class World:
             Path(f"{path}{left}").unlink(missing_ok=True)
         path.write_bytes(image)
         self.agencies[agency_id] = TestAgency(former.here, former.parts, database_at(f"sqlite:///{path}", self.clock))
+        self.agencies[agency_id].stirred |= set(former.here.peers)
 
     async def settle_restored(self) -> None:
         """Delivers everything until peers have given back what they hold, and their own words have come again."""

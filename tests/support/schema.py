@@ -46,6 +46,12 @@ def postgres_at_head(server: PostgresDatabases, kind: str) -> str:
     return server.fresh_database(server.template(f"{kind}_head", lambda url: asyncio.run(_made(url, kind))))
 
 
+def desk_and_clinic(server: PostgresDatabases, home: Path) -> dict[str, str]:
+    """The addresses of a desk and a clinic that are at work, at the newest schema, and of an office that is not, in a file."""
+    at_work = {kind: postgres_at_head(server, kind) for kind in ("police", "health")}
+    return at_work | {"social_welfare": f"sqlite:///{home / 'w.db'}"}
+
+
 def shared_postgres_at_head(server: PostgresDatabases) -> str:
     """The address of a new database at the newest schema that all kinds share, as its superuser who owns it."""
     return server.fresh_database(server.template("shared_head", lambda url: asyncio.run(_migrate(url, None))))
