@@ -10,7 +10,7 @@ from zlib import crc32
 import pytest
 from agencies import World
 from hypothesis import HealthCheck, settings
-from schema import as_application, empty, postgres_at_head, sqlite_at_head
+from schema import as_application, empty, postgres_at_head, shared_postgres_at_head, sqlite_at_head
 from servers import Address, Desk, Kafka, KafkaClusterFactory, KafkaNodeFactory, Servers, What, ask
 from signing_in import CHEAP, at_cost
 
@@ -78,6 +78,15 @@ def postgres_url(postgres: PostgresDatabases) -> Iterator[str]:
     url = postgres.fresh_database()
     yield url
     postgres.drop_database(url.rpartition("/")[2])
+
+
+@pytest.fixture
+def two_databases(postgres: PostgresDatabases) -> Iterator[list[str]]:
+    """A desk's and a clinic's of this test's own, at the newest schema that all kinds share."""
+    urls = [shared_postgres_at_head(postgres) for _ in range(2)]
+    yield urls
+    for url in urls:
+        postgres.drop_database(url.rpartition("/")[2])
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -28,13 +28,12 @@ from shared.exchange.relay import BrokerAway, Outbound, Relay
 from shared.exchange.worker import ExchangeWorker
 from shared.kit import bulk
 from shared.kit.clock import ManualClock, SystemClock
-from shared.kit.local.postgres_databases import PostgresDatabases
 
 
 async def test_an_event_that_no_column_holds_keeps_none_of_its_batch_from_arriving(
-    kafka: Kafka, postgres: PostgresDatabases, unique: str, monkeypatch: pytest.MonkeyPatch
+    kafka: Kafka, two_databases: list[str], unique: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    police, health = await nodes(unique, postgres.fresh_database(), postgres.fresh_database())
+    police, health = await nodes(unique, *two_databases)
     event_of = streams._event_of
 
     def too_large(row: Any, agency: str) -> Any:  # a peer whose software knows versions that fit no column here
@@ -83,9 +82,9 @@ async def test_an_event_that_cannot_be_stored_is_noted_asked_for_again_and_holds
 
 
 async def test_a_batch_that_fails_for_a_reason_nobody_thought_of_is_read_again(
-    kafka: Kafka, postgres: PostgresDatabases, unique: str, monkeypatch: pytest.MonkeyPatch
+    kafka: Kafka, two_databases: list[str], unique: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    police, health = await nodes(unique, postgres.fresh_database(), postgres.fresh_database())
+    police, health = await nodes(unique, *two_databases)
     receive = health.inbox.receive
     failures: list[int] = []
 

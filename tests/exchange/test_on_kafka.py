@@ -26,8 +26,8 @@ from shared.kit.local.postgres import PostgresCluster
 from shared.kit.local.postgres_databases import PostgresDatabases
 
 
-async def test_everything_arrives_past_poison_and_a_failing_handler(kafka: Kafka, postgres: PostgresDatabases, unique: str) -> None:
-    police, health = await nodes(unique, postgres.fresh_database(), postgres.fresh_database())
+async def test_everything_arrives_past_poison_and_a_failing_handler(kafka: Kafka, two_databases: list[str], unique: str) -> None:
+    police, health = await nodes(unique, *two_databases)
     good = [new_subject() for _ in range(50)]
     async with line(kafka, police, health) as (direction, group):
         poison = AIOKafkaProducer(**kafka.operator.options())
@@ -75,8 +75,8 @@ async def test_a_database_that_goes_away_rewinds_the_batch(
     await health.database.close()
 
 
-async def test_two_relays_and_two_receivers_share_the_work(kafka: Kafka, postgres: PostgresDatabases, unique: str) -> None:
-    police, health = await nodes(unique, postgres.fresh_database(), postgres.fresh_database())
+async def test_two_relays_and_two_receivers_share_the_work(kafka: Kafka, two_databases: list[str], unique: str) -> None:
+    police, health = await nodes(unique, *two_databases)
     subjects = [new_subject() for _ in range(40)]
     async with line(kafka, police, health) as (direction, group):
         courier = Courier(police.agency, kafka.operator, {health.agency: b"secret"})
@@ -106,10 +106,8 @@ async def test_two_relays_and_two_receivers_share_the_work(kafka: Kafka, postgre
     await health.database.close()
 
 
-async def test_a_partition_stolen_in_mid_batch_applies_nothing_twice(
-    kafka: Kafka, postgres: PostgresDatabases, unique: str
-) -> None:
-    police, health = await nodes(unique, postgres.fresh_database(), postgres.fresh_database())
+async def test_a_partition_stolen_in_mid_batch_applies_nothing_twice(kafka: Kafka, two_databases: list[str], unique: str) -> None:
+    police, health = await nodes(unique, *two_databases)
     subjects = [new_subject() for _ in range(20)]
     direction, group = Direction(police.agency, health.agency), f"{health.agency}.stolen"
     held, thief_done = asyncio.Event(), asyncio.Event()
@@ -151,8 +149,8 @@ async def test_a_partition_stolen_in_mid_batch_applies_nothing_twice(
     await health.database.close()
 
 
-async def test_receipts_and_asking_again_travel_by_themselves(kafka: Kafka, postgres: PostgresDatabases, unique: str) -> None:
-    police, health = await nodes(unique, postgres.fresh_database(), postgres.fresh_database())
+async def test_receipts_and_asking_again_travel_by_themselves(kafka: Kafka, two_databases: list[str], unique: str) -> None:
+    police, health = await nodes(unique, *two_databases)
     said = [await police.say(health.agency, new_subject(), 0) for _ in range(10)]
     await police.number(health.agency)
     await police.mark_all_sent()  # as if the broker had lost all ten

@@ -20,7 +20,6 @@ from shared.exchange.worker import ExchangeWorker
 from shared.kit.clock import ManualClock, SystemClock
 from shared.kit.db import Database, Transaction
 from shared.kit.ids import new_id
-from shared.kit.local.postgres_databases import PostgresDatabases
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -32,13 +31,8 @@ def often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker_module, "RECONNECT_S", 0.2)
 
 
-@pytest.fixture
-def urls(postgres: PostgresDatabases) -> list[str]:
-    return [postgres.fresh_database() for _ in range(2)]
-
-
-async def test_a_name_is_one_processs_until_it_ends(urls: list[str]) -> None:
-    databases = [with_keys(urls[0]) for _ in range(2)]
+async def test_a_name_is_one_processs_until_it_ends(two_databases: list[str]) -> None:
+    databases = [with_keys(two_databases[0]) for _ in range(2)]
     one, other = (Turns(database) for database in databases)
     assert await one.keep("name host.0")
     assert await one.keep("name host.0")  # asked again, it is still ours
@@ -54,11 +48,11 @@ async def test_a_name_is_one_processs_until_it_ends(urls: list[str]) -> None:
 
 
 @pytest.mark.long
-async def test_two_processes_of_one_name_share_the_work_and_say_so(kafka: Kafka, unique: str, urls: list[str]) -> None:
+async def test_two_processes_of_one_name_share_the_work_and_say_so(kafka: Kafka, unique: str, two_databases: list[str]) -> None:
     """Machines that were given the same host name: under it they would take each other's lanes every few seconds."""
-    async with at_work(kafka, unique, urls) as pair:
+    async with at_work(kafka, unique, two_databases) as pair:
         first, clinic = pair.workers[pair.health], pair.health.agency
-        twin = Node(clinic, with_keys(urls[1], SystemClock()))
+        twin = Node(clinic, with_keys(two_databases[1], SystemClock()))
         second = ExchangeWorker(
             twin.database, clinic, [pair.police.agency], twin.inbox, twin, twin.seal, kafka.operator, lambda _: b"x",
             Anchor(pair.folder / f"{clinic}.anchor"), instance=f"host.{clinic}.0",
@@ -79,8 +73,10 @@ async def test_two_processes_of_one_name_share_the_work_and_say_so(kafka: Kafka,
 
 
 @pytest.mark.long
-async def test_a_process_on_a_copy_that_was_replaced_keeps_still_and_says_so(kafka: Kafka, unique: str, urls: list[str]) -> None:
-    async with at_work(kafka, unique, urls) as pair:
+async def test_a_process_on_a_copy_that_was_replaced_keeps_still_and_says_so(
+    kafka: Kafka, unique: str, two_databases: list[str]
+) -> None:
+    async with at_work(kafka, unique, two_databases) as pair:
         worker = pair.workers[pair.health]
         anchor = Anchor(pair.folder / f"{pair.health.agency}.anchor")
         before = anchor.read()
@@ -102,8 +98,8 @@ async def test_a_process_on_a_copy_that_was_replaced_keeps_still_and_says_so(kaf
         await until(lambda: (pair.heard(), [step for _, step in pair.police.applied]) == ([0, 1], [2]))
 
 
-async def test_an_anchor_that_a_power_cut_left_empty_is_as_good_as_none(urls: list[str], tmp_path: Path) -> None:
-    node = await Node.make("police", urls[0], ManualClock(datetime(2026, 1, 5, tzinfo=UTC)))
+async def test_an_anchor_that_a_power_cut_left_empty_is_as_good_as_none(two_databases: list[str], tmp_path: Path) -> None:
+    node = await Node.make("police", two_databases[0], ManualClock(datetime(2026, 1, 5, tzinfo=UTC)))
     anchor = Anchor(tmp_path / "police.anchor")
     await check_anchor(node.database, anchor, ("health",))
     (tmp_path / "police.anchor").write_text("")
@@ -113,10 +109,10 @@ async def test_an_anchor_that_a_power_cut_left_empty_is_as_good_as_none(urls: li
 
 
 async def test_whoever_looks_whether_it_was_replaced_never_keeps_its_own_relay_from_the_anchor(
-    urls: list[str], tmp_path: Path
+    two_databases: list[str], tmp_path: Path
 ) -> None:
     """The lock is a file's: held over an answer of the database, it stopped the process that waited for both."""
-    node = await Node.make("police", urls[0], ManualClock(datetime(2026, 1, 5, tzinfo=UTC)))
+    node = await Node.make("police", two_databases[0], ManualClock(datetime(2026, 1, 5, tzinfo=UTC)))
     anchor = Anchor(tmp_path / "police.anchor")
     await check_anchor(node.database, anchor, ("health",))
     marks = anchor.read()
@@ -135,7 +131,7 @@ async def test_whoever_looks_whether_it_was_replaced_never_keeps_its_own_relay_f
             async with super().read() as tx:
                 yield tx
 
-    slow = Slow(urls[0])
+    slow = Slow(two_databases[0])
     assert await is_replaced(slow, anchor)
     assert covered == [1, 2]
     await slow.close()

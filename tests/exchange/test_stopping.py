@@ -12,18 +12,12 @@ from shared.contracts.wire.topics import Direction
 from shared.exchange import worker as worker_module
 from shared.exchange.inbox import Heard, Outcome
 from shared.exchange.relay import Outbound
-from shared.kit.local.postgres_databases import PostgresDatabases
-
-
-@pytest.fixture
-def urls(postgres: PostgresDatabases) -> list[str]:
-    return [postgres.fresh_database() for _ in range(2)]
 
 
 async def test_the_batch_in_flight_is_applied_and_its_offsets_committed(
-    kafka: Kafka, unique: str, urls: list[str], monkeypatch: pytest.MonkeyPatch
+    kafka: Kafka, unique: str, two_databases: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with at_work(kafka, unique, urls) as pair:
+    async with at_work(kafka, unique, two_databases) as pair:
         receive, held, go_on = pair.health.inbox.receive, asyncio.Event(), asyncio.Event()
 
         async def hold(events: Sequence[Heard]) -> Outcome:
@@ -42,8 +36,8 @@ async def test_the_batch_in_flight_is_applied_and_its_offsets_committed(
     assert await committed(kafka, f"{pair.health.agency}.exchange", topic) == 2
 
 
-async def test_what_the_relay_has_in_hand_is_sent_and_marked(kafka: Kafka, unique: str, urls: list[str]) -> None:
-    async with at_work(kafka, unique, urls) as pair:
+async def test_what_the_relay_has_in_hand_is_sent_and_marked(kafka: Kafka, unique: str, two_databases: list[str]) -> None:
+    async with at_work(kafka, unique, two_databases) as pair:
         courier = pair.workers[pair.police]._courier
         assert courier is not None
         send, held, go_on, marked = courier.send, asyncio.Event(), asyncio.Event(), list(pair.police.sent_ids)
@@ -62,11 +56,11 @@ async def test_what_the_relay_has_in_hand_is_sent_and_marked(kafka: Kafka, uniqu
 
 
 async def test_what_hangs_is_left_behind_after_the_time_that_was_promised(
-    kafka: Kafka, unique: str, urls: list[str], monkeypatch: pytest.MonkeyPatch
+    kafka: Kafka, unique: str, two_databases: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker_module, "STOP_TIMEOUT_S", 1.0)
     monkeypatch.setattr(worker_module, "BATCH_TIMEOUT_S", 0.5)
-    async with at_work(kafka, unique, urls) as pair:
+    async with at_work(kafka, unique, two_databases) as pair:
         courier, held = pair.workers[pair.police]._courier, asyncio.Event()
         assert courier is not None
 

@@ -19,7 +19,6 @@ from shared.kit import db
 from shared.kit.clock import ManualClock
 from shared.kit.db import Database, Transaction
 from shared.kit.errors import DatabaseAway
-from shared.kit.local.postgres_databases import PostgresDatabases
 
 DEADLINE_S = 30
 FOREVER = "SELECT pg_sleep(3600)"
@@ -94,14 +93,13 @@ async def test_a_process_that_hangs_in_a_transaction_lets_go(
 
 
 async def test_an_event_that_met_a_limit_is_taken_again_and_never_parked(
-    postgres: PostgresDatabases, monkeypatch: pytest.MonkeyPatch
+    two_databases: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    urls = [postgres.fresh_database() for _ in range(2)]
     clock = ManualClock()
-    police = await Node.make("police", urls[0], clock)
-    await (await Node.make("health", urls[1], clock)).database.close()
+    police = await Node.make("police", two_databases[0], clock)
+    await (await Node.make("health", two_databases[1], clock)).database.close()
     monkeypatch.setattr(db, "STATEMENT_TIMEOUT_S", 3.0)
-    health, slow = Node("health", with_keys(urls[1], clock)), [True]
+    health, slow = Node("health", with_keys(two_databases[1], clock)), [True]
 
     async def on_told(received: Received, tx: Transaction) -> None:
         if slow:
@@ -120,8 +118,6 @@ async def test_an_event_that_met_a_limit_is_taken_again_and_never_parked(
     assert (health.applied, health.troubles) == ([(subject, 1)], [])
     for node in (police, health):
         await node.database.close()
-    for url in urls:
-        await asyncio.to_thread(postgres.drop_database, url.rpartition("/")[2])
 
 
 async def test_turns_and_bells_last_longer_because_they_hold_no_transaction(two: list[Database]) -> None:

@@ -29,15 +29,10 @@ def often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker_module, "BATCH_TIMEOUT_S", 1.0)
 
 
-@pytest.fixture
-def urls(postgres: PostgresDatabases) -> list[str]:
-    return [postgres.fresh_database() for _ in range(2)]
-
-
 async def test_a_producer_that_hangs_is_replaced_and_what_waited_is_sent(
-    kafka: Kafka, unique: str, urls: list[str], caplog: pytest.LogCaptureFixture
+    kafka: Kafka, unique: str, two_databases: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with at_work(kafka, unique, urls) as pair:
+    async with at_work(kafka, unique, two_databases) as pair:
         worker = pair.workers[pair.police]
         hung, forever = worker._courier, asyncio.Event()
         assert hung is not None
@@ -54,8 +49,8 @@ async def test_a_producer_that_hangs_is_replaced_and_what_waited_is_sent(
 
 
 @pytest.mark.long
-async def test_what_is_stuck_is_said_for_as_long_as_nothing_moves(kafka: Kafka, unique: str, urls: list[str]) -> None:
-    async with at_work(kafka, unique, urls) as pair:
+async def test_what_is_stuck_is_said_for_as_long_as_nothing_moves(kafka: Kafka, unique: str, two_databases: list[str]) -> None:
+    async with at_work(kafka, unique, two_databases) as pair:
         worker, forever = pair.workers[pair.police], asyncio.Event()
 
         async def hang(_: Any) -> None:
@@ -78,9 +73,9 @@ async def test_what_is_stuck_is_said_for_as_long_as_nothing_moves(kafka: Kafka, 
 
 
 async def test_consumers_that_hang_are_replaced_and_what_waited_is_applied(
-    kafka: Kafka, unique: str, urls: list[str], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    kafka: Kafka, unique: str, two_databases: list[str], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with at_work(kafka, unique, urls) as pair:
+    async with at_work(kafka, unique, two_databases) as pair:
         worker, receive, hung = pair.workers[pair.health], pair.health.inbox.receive, asyncio.Event()
 
         async def hang_once(events: Sequence[Heard]) -> Outcome:
@@ -106,10 +101,10 @@ async def test_consumers_that_hang_are_replaced_and_what_waited_is_applied(
 
 @pytest.mark.long
 async def test_a_broker_that_is_away_is_told_and_nothing_is_replaced(
-    kafka_node_factory: KafkaNodeFactory, unique: str, urls: list[str], caplog: pytest.LogCaptureFixture
+    kafka_node_factory: KafkaNodeFactory, unique: str, two_databases: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     node = await asyncio.to_thread(kafka_node_factory)
-    async with at_work(kafka_of(node), unique, urls) as pair:
+    async with at_work(kafka_of(node), unique, two_databases) as pair:
         worker, forever = pair.workers[pair.police], asyncio.Event()
         courier = worker._courier
         assert courier is not None

@@ -19,7 +19,7 @@ from shared.kit.local.postgres_databases import PostgresDatabases
 STOPS = 1  # of either end, each under load
 REFERRALS_BETWEEN = 4  # that arrive between one stop and the next
 DESKS = 4
-pytestmark = pytest.mark.timeout(600)  # half a minute when quiet
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]  # half a minute when quiet
 
 
 def ids(rows: list[tuple[Any, ...]]) -> set[UUID]:
