@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long check bench bench-peers broker-dies broker-wiped database-restored simulate screens servers lock clean
+.PHONY: help demo test test-long check types unit bench bench-peers broker-dies broker-wiped database-restored simulate screens servers lock clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -27,8 +27,14 @@ test-long: $(VENV)/.dev servers ## the long tier: all fault tests, many seeds
 check: $(VENV)/.dev ## lint, format, types, import rules and unit tests: under a minute, starts nothing
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(MAKE) --no-print-directory -j 2 types unit
+
+# Side by side: mypy takes one core for as long as the unit tests take two.
+types: $(VENV)/.dev
 	@$(BIN)/mypy services shared $(wildcard bench) tests
 	@$(BIN)/lint-imports --no-logo
+
+unit: $(VENV)/.dev
 	@$(BIN)/python -m pytest -q -n 2 --no-header --durations=0 --durations-min=1 tests/unit
 
 bench: $(VENV)/.dev servers ## the benchmarks, each beside its raw limit; writes bench/results.json

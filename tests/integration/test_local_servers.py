@@ -64,7 +64,6 @@ async def receive(access: Access, topic: str) -> bytes | None:
         await consumer.stop()
 
 
-@pytest.mark.long  # as tests/faults/test_broker_wiped.py kills and wipes one that agencies use
 async def test_a_record_outlives_the_brokers_sudden_death(kafka_node_factory: KafkaNodeFactory) -> None:
     node = kafka_node_factory()
     address, operator = node.bootstrap_servers, kafka_of(node).operator
@@ -77,7 +76,7 @@ async def test_a_record_outlives_the_brokers_sudden_death(kafka_node_factory: Ka
     assert await receive(operator, "kept") == b"before the kill"
 
 
-@pytest.mark.long
+@pytest.mark.long  # tests/faults/test_broker_wiped.py wipes one that agencies use
 async def test_a_wiped_broker_has_forgotten_and_works(kafka_node_factory: KafkaNodeFactory) -> None:
     node = kafka_node_factory()
     operator = kafka_of(node).operator

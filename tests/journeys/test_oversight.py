@@ -410,7 +410,11 @@ async def a_long_story(world: World) -> Desk:
     await watch(world)
     for agency in world.agencies.values():
         await log_inside(agency.database, INSIDE)
+    world.clock.advance(timedelta(minutes=1))  # so that everybody tells where these stand
     await world.settle()
+    async with world["oversight"].database.read() as tx:
+        inside = select(col(SignedHead.sender)).where(col(SignedHead.log) == Log.INSIDE.value)
+        assert set((await tx.session.execute(inside)).scalars()) == {"police", "health", "social_welfare"}
     return desk
 
 

@@ -3,7 +3,7 @@
 `make simulate` runs ten thousand; a seed that fails there replays alone with `SEED=…`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,8 @@ FOUND = (7, 22, 24, 37, 75, 109, 284, 540, 940, 962, 1007)
 # given twice and the word that has to be said again had been erased meanwhile; one where a restored recipient could not read what
 # it had to wipe, and left it; one where a sender had lost a life of which its peer held all but the first: they
 # were taken for alike; one where a request was cancelled alone by a restored desk, and had left all the same.
-CASEWORK = (20_005, 20_009, 93, 5_097, 1_385, 5_953, 2_965, 5_181, 2_397, 121, 677, 921, 561, 2_101, *range(2_001, 2_029, 4))
+CASEWORK = (20_005, 20_009, 93, 5_097, 1_385, 5_953, 2_965, 5_181, 2_397, 121, 677, 921, 561, 2_101)
+MORE_CASEWORK = range(2_001, 2_029, 4)
 # Words are cleared after seconds. In the last, words that a restored peer was about to ask for were.
 CLEARING = (3, 19, 35, 51, 67, 83, 6_211)
 SEEDS_MAX = 120  # from its first on, within which a rule's absence is found, also after the schedules have changed
@@ -61,14 +62,17 @@ async def test_schedules_end_with_nothing_lost_nothing_doubled_and_nothing_false
     assert restores > CLEAN // 10
 
 
-async def test_casework_ends_in_agreement_and_whatever_was_late_had_its_alarm(image: bytes, home: Path) -> None:
+@pytest.mark.parametrize("seeds", [CASEWORK, pytest.param(MORE_CASEWORK, marks=pytest.mark.long)], ids=["found", "more"])
+async def test_casework_ends_in_agreement_and_whatever_was_late_had_its_alarm(
+    seeds: Sequence[int], image: bytes, home: Path
+) -> None:
     said = restores = 0
-    for seed in CASEWORK:
+    for seed in seeds:
         verdict = await run(seed, image, home / str(seed))
         assert not verdict.faults, f"seed {seed}: {verdict.faults}"
         said, restores = said + verdict.said, restores + verdict.restores
-    assert said > len(CASEWORK) * 10
-    assert restores > len(CASEWORK) // 4
+    assert said > len(seeds) * 10
+    assert restores > len(seeds) // 4
 
 
 async def test_a_seed_replays_alike_whatever_ran_before_it(image: bytes, home: Path) -> None:
@@ -78,11 +82,11 @@ async def test_a_seed_replays_alike_whatever_ran_before_it(image: bytes, home: P
 @pytest.mark.long  # a minute each; what they guard has tests of its own in tests/journeys/test_restored.py
 @pytest.mark.parametrize("rule", CASEWORK_RULES)
 async def test_a_rule_of_casework_that_is_left_out_is_found(rule: str, image: bytes, home: Path) -> None:
-    for seed in CASEWORK:
+    for seed in (*CASEWORK, *MORE_CASEWORK):
         with CASEWORK_RULES[rule]():
             if (await run(seed, image, home / f"{rule}{seed}")).faults:
                 return
-    pytest.fail(f"'{rule}' was left out of {len(CASEWORK)} schedules and nothing came of it")
+    pytest.fail(f"'{rule}' was left out of {len(CASEWORK) + len(MORE_CASEWORK)} schedules and nothing came of it")
 
 
 # Their faults are rare: schedules are run for a minute before one shows.

@@ -154,12 +154,11 @@ class TestAgency:
         self.client = httpx.AsyncClient(transport=transport, base_url="http://agency")
         self.watcher = Watcher(database, here, parts.watched)
         self.line: list[Outbound] = []
-        self.stirred = set[str]()  # on whose lines something travelled since both ends compared what they have
         self.relay = Relay(database, here.agency, self.seal, self._send, self.hooks)
 
     async def _send(self, outbound: Sequence[Outbound]) -> None:
         self.line += outbound
-        self.stirred |= {one.recipient for one in outbound}
+        self.letters.due |= {one.recipient for one in outbound}
 
     async def sign_in(self, name: str, role: Role | None = None, facility: str | None = None) -> Desk:
         """A new account's desk."""
@@ -176,7 +175,7 @@ class TestAgency:
 
     async def hear(self, sender: str, envelopes: Sequence[bytes]) -> None:
         """Receives one batch."""
-        self.stirred.add(sender)
+        self.letters.heard_from(sender)
         await self.inbox.receive([heard(self.seal.open(envelope, sender)) for envelope in envelopes])
 
     async def take_letter(self, peer: str, letter: bytes) -> None:
@@ -211,6 +210,7 @@ class World:
         for agency, url in urls.items():
             parts = parts_of(net.agencies[agency].kind)
             agencies[agency] = TestAgency(Here(agency, net, programme, SECRET), parts, database_at(url, clock))
+            agencies[agency].letters.due.clear()  # nobody has said anything yet
         return cls(agencies, clock)
 
     async def deliver(self, sender: str, recipient: str, *, chance: random.Random | None = None) -> int:
@@ -253,13 +253,13 @@ class World:
         return moved
 
     def _to_compare(self) -> list[tuple[str, str]]:
-        """Who writes to whom: all, when time has passed, and else both ends of each line on which something travelled."""
+        """Who writes to whom: all, when time has passed, and else both ends of each line on which something went or is owed."""
         lines = [(sender, recipient) for sender, agency in self.agencies.items() for recipient in agency.here.peers]
         if self.clock.now() == self._compared_at:
-            lines = [(one, other) for one, other in lines if other in self[one].stirred or one in self[other].stirred]
+            lines = [(one, other) for one, other in lines if other in self[one].letters.due or one in self[other].letters.due]
         self._compared_at = self.clock.now()
         for agency in self.agencies.values():
-            agency.stirred.clear()
+            agency.letters.due.clear()
         return lines
 
     async def back_up(self, agency_id: str) -> bytes:
@@ -281,7 +281,6 @@ class World:
             Path(f"{path}{left}").unlink(missing_ok=True)
         path.write_bytes(image)
         self.agencies[agency_id] = TestAgency(former.here, former.parts, database_at(f"sqlite:///{path}", self.clock))
-        self.agencies[agency_id].stirred |= set(former.here.peers)
 
     async def settle_restored(self) -> None:
         """Delivers everything until peers have given back what they hold, and their own words have come again."""

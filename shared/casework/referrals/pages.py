@@ -15,6 +15,7 @@ from shared.casework import scope, sharing
 from shared.casework.accounts.sessions import Visit
 from shared.casework.acts import advice
 from shared.casework.agreements import views as agreements
+from shared.casework.alarms.commands import CAME_IN_ERROR, alarms_about
 from shared.casework.cases.commands import load_case
 from shared.casework.cases.tables import Case, Incident
 from shared.casework.cases.views import note_read
@@ -570,6 +571,7 @@ async def referral_page(
             "entered_at": (await story.entered_at(tx, [referral.id])).get(referral.id, referral.issued_at),
             "not_used": await refused_fields(tx, edge.here, referral), "answers_again": await answers_of(tx, referral.id),
             "items_again": items_of(edge.here, referral) if referral.arrived_at else (),
+            "was_another": any(one.kind == CAME_IN_ERROR and not one.resolved_at for one in await alarms_about(tx, [referral.id])),
             "tells_of_others": sharing.tells_of_other_places(edge.here, referral.issuer, referral.recipient),
             "kept_list": await kept_list(tx, edge, visit, referral),
         }  # fmt: skip
