@@ -213,4 +213,5 @@ def test_an_hour_of_cut_lines_is_shown_at_both_ends_of_each_pair_and_made_good_w
                 pairs[0].before()
                 until(lambda: in_step([police, health]), "the broker to carry it all the same")
                 assert network.facts_of("health", pairs[0].known) == ["issued"]
+            until(lambda: in_step(everyone), "what others are told of it to arrive")
         network.check_streams()
