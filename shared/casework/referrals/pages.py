@@ -571,7 +571,7 @@ async def referral_page(
             "entered_at": (await story.entered_at(tx, [referral.id])).get(referral.id, referral.issued_at),
             "not_used": await refused_fields(tx, edge.here, referral), "answers_again": await answers_of(tx, referral.id),
             "items_again": items_of(edge.here, referral) if referral.arrived_at else (),
-            "was_another": any(one.kind == CAME_IN_ERROR and not one.resolved_at for one in await alarms_about(tx, [referral.id])),
+            "was_another": await _was_another(tx, referral),
             "tells_of_others": sharing.tells_of_other_places(edge.here, referral.issuer, referral.recipient),
             "kept_list": await kept_list(tx, edge, visit, referral),
         }  # fmt: skip
@@ -615,6 +615,13 @@ async def _who(tx: Transaction, referral: Referral) -> dict[str, bool]:
     """Which facts were entered for a place on paper: the tick says so."""
     query = select(ReferralFact).where(col(ReferralFact.referral_id) == referral.id)
     return {fact.type: fact.entered_for is not None for fact in (await tx.session.execute(query)).scalars()}
+
+
+async def _was_another(tx: Transaction, referral: Referral) -> bool:
+    """Whether the desk that sent her is alarmed that who came was somebody else; nobody else ever is."""
+    if referral.direction != "out":
+        return False
+    return any(one.kind == CAME_IN_ERROR and not one.resolved_at for one in await alarms_about(tx, [referral.id]))
 
 
 async def _goes_on(tx: Transaction, referral: Referral) -> WalkIn | None:
