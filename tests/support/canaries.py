@@ -12,7 +12,8 @@ from shared.casework.referrals.tables import Referral
 from shared.contracts.casework.codes import ConsentItem
 from shared.kit.db import Database
 
-LANGUAGE = "xqz"  # of no programme: nobody else in a test speaks it
+# Of no programme: nobody else in a test speaks it. As long as a tag may be: three letters stand somewhere in a signature by chance.
+LANGUAGE = "xqz-QZ"
 HEARING = "2028-07-13"
 EXPECTED = "2031-05-04T03:02:01.987654Z"
 
