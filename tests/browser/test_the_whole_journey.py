@@ -77,8 +77,9 @@ def issue(officer: Person) -> str:
     return "/" + officer.path.removesuffix("/card")
 
 
-# With a mouse nothing is asked that keys, a page without JavaScript and a narrow one from right to left do not ask.
-MOST = [pytest.param(m, id=m.name, marks=[pytest.mark.long] * (m.name == "mouse")) for m in MANNERS]
+# With a mouse nothing is asked that keys and a narrow page from right to left do not ask; without JavaScript every test of
+# tests/pages goes through the same forms. Both are in the long tier.
+MOST = [pytest.param(m, id=m.name, marks=[pytest.mark.long] * (m.name in {"mouse", "no-javascript"})) for m in MANNERS]
 
 
 @pytest.mark.parametrize("manner", MOST)

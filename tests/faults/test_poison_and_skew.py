@@ -156,6 +156,7 @@ def test_a_bomb_never_reaches_a_reader(network: ProcessNetwork) -> None:
         assert network.rows("health", "SELECT count(*) FROM exchange_unopenable") == [(0,)]
 
 
+@pytest.mark.long  # it counts seconds, which a quiet machine has
 def test_poison_is_set_aside_and_holds_up_what_comes_behind_it_for_a_second_at_most(network: ProcessNetwork) -> None:
     police, health = network.names["police"], network.names["health"]
     keys = network.settings("police").keystore(police)

@@ -239,7 +239,7 @@ def test_no_planted_word_lies_at_rest_or_leaves(
         assert {kind for kind, _ in found} == {"database", "write-ahead log", "broker", "log"}
         of_databases = {Path(file).parent.name for kind, file in found if kind == "database"}
         assert len(of_databases) == len(EVERYBODY)  # a folder each
-        assert where({("process list", "x"): f"run --note={plant.mark.upper()}".encode()}, plant.mark.encode())
+        assert where({("process list", "x"): f"run --note={plant.mark.upper()}".encode().lower()}, plant.mark.encode())
 
 
 # What this journey fills no row of, and why: it lies sealed by its type like the rest, and its own tests drive it.
@@ -287,12 +287,12 @@ def never_filled(network: ProcessNetwork) -> set[str]:
 
 
 AT_REST = ("database", "write-ahead log", "broker")
-Places = dict[tuple[str, str], bytes]  # kind of place and where: what is there
+Places = dict[tuple[str, str], bytes]  # kind of place and where: what is there, in small letters
 
 
 def where(places: Places, word: bytes) -> list[tuple[str, str]]:
     """Where a word is, in small letters or capitals."""
-    return sorted(place for place, content in places.items() if word.lower() in content.lower())
+    return sorted(place for place, content in places.items() if word.lower() in content)
 
 
 def files_of(network: ProcessNetwork, node: KafkaNode, cluster: PostgresCluster) -> Places:
@@ -309,7 +309,7 @@ def files_of(network: ProcessNetwork, node: KafkaNode, cluster: PostgresCluster)
 
 
 def contents(kind: str, files: Iterable[Path]) -> Places:
-    return {(kind, str(file)): file.read_bytes() for file in files if file.exists() and file.is_file()}
+    return {(kind, str(file)): file.read_bytes().lower() for file in files if file.exists() and file.is_file()}
 
 
 async def told_of(network: ProcessNetwork, processes: list[Process]) -> Places:
@@ -343,7 +343,7 @@ async def told_of(network: ProcessNetwork, processes: list[Process]) -> Places:
                 told[("process list", str(file))] = file.read_bytes()
             except OSError:
                 continue  # it has ended, or is another user's
-    return told
+    return {place: content.lower() for place, content in told.items()}
 
 
 async def checkpoint(network: ProcessNetwork) -> None:

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from agencies import World
-from signing_in import settled_account, sign_in
+from signing_in import come_in, settled_account
 from visitor import Page, Visitor
 
 from shared.casework.accounts.commands import find_account
@@ -35,11 +35,11 @@ def let_time_pass(world: World) -> None:
 async def at_work(world: World, kind: str, name: str, role: Role, facility: str | None = "") -> Visitor:
     """Somebody signed in at an agency's first place, at the one that is named, or for the whole agency (None)."""
     visitor = Visitor(world[kind].app)
-    issued = await settled_account(world[kind], name, role)
+    await settled_account(world[kind], name, role)
     if facility != "":
         async with world[kind].database.write() as tx:
             (await find_account(tx, name)).facility = facility
-    await sign_in(visitor, issued, name)
+    await come_in(visitor, world[kind], name)
     return visitor
 
 

@@ -3,14 +3,18 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import httpx
 from agencies import TestAgency
 from argon2.profiles import CHEAPEST
+from starlette.responses import Response
 from visitor import Form, Page, Visitor
 
 from shared.casework.accounts import credentials
 from shared.casework.accounts.commands import add_account, find_account
 from shared.casework.accounts.credentials import Cost, Issued
+from shared.casework.accounts.sessions import device_id, new_browser, open_session
 from shared.casework.here import Actor
+from shared.casework.pages.visits import set_browser, set_session
 from shared.contracts.casework.codes import Role
 
 PASSWORD = "kettle orbit mango fence"
@@ -49,6 +53,20 @@ async def sign_in(visitor: Visitor, issued: Issued, name: str = "nurse-1", passw
     page = await visitor.send(page.form("/sign-in"), name=name, password=password)
     assert page.path.startswith("/sign-in/code"), page.words
     return await visitor.send(page.form("/sign-in/code"), code=code_on(page, issued))
+
+
+async def come_in(visitor: Visitor, agency: TestAgency, name: str) -> None:
+    """The session of somebody whose password and code were right, for tests of what she does then: typing both is a third of a
+    small one."""
+    browser, signed_in = new_browser(), Response()
+    async with agency.database.write() as tx:
+        token = await open_session(tx, await find_account(tx, name), device_id(browser), needs_code=False)
+    set_session(signed_in, agency.edge, token)
+    set_browser(signed_in, agency.edge, browser)
+    cookies = [("set-cookie", value.decode()) for key, value in signed_in.raw_headers if key == b"set-cookie"]
+    visitor.client.cookies.extract_cookies(
+        httpx.Response(200, headers=cookies, request=httpx.Request("GET", visitor.client.base_url))
+    )
 
 
 def code_on(page: Page, issued: Issued) -> str:
