@@ -17,14 +17,15 @@ help: ## list these targets
 demo: $(VENV)/.run ## three agencies and one synthetic survivor on this machine, until Ctrl-C
 	@$(BIN)/refnet demo $(DEMO)
 
-test: $(VENV)/.dev servers check ## everything but the long tier, on real Kafka and real PostgreSQL
+test: $(VENV)/.dev ## everything but the long tier, on real Kafka and real PostgreSQL
+	@$(MAKE) --no-print-directory -j 2 servers check  # what is still to be installed comes while types and units are checked
 	@$(PYTEST) -m "not long and not bench" --ignore=tests/unit  # which `check` has just run
 
 test-long: $(VENV)/.dev servers ## the long tier: all fault tests, many seeds
 	@$(BIN)/python -m pytest -m long -v tests/faults  # one after the other: they take the machine's disk, brokers and both cores
 	@$(PYTEST) -m long -v --ignore=tests/faults
 
-check: $(VENV)/.dev ## lint, format, types, import rules and unit tests: under a minute, starts nothing
+check: $(VENV)/.dev ## lint, format, types, import rules and unit tests: two minutes, starts nothing
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(MAKE) --no-print-directory -j 2 types unit

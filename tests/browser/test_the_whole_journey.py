@@ -148,7 +148,7 @@ def a_request_to_the_clinic(town: Town) -> str:
     return referral
 
 
-NARROW = [pytest.param(m, id=m.name, marks=[pytest.mark.long] * (m.name != "right-to-left-320")) for m in MANNERS]
+NARROW = [pytest.param(m, id=m.name, marks=pytest.mark.long) for m in MANNERS]
 
 
 @pytest.mark.parametrize("manner", [m for m in NARROW if m.id != "keyboard"])

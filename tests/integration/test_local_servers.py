@@ -64,6 +64,7 @@ async def receive(access: Access, topic: str) -> bytes | None:
         await consumer.stop()
 
 
+@pytest.mark.long  # the fault tests kill brokers under load
 async def test_a_record_outlives_the_brokers_sudden_death(kafka_node_factory: KafkaNodeFactory) -> None:
     node = kafka_node_factory()
     address, operator = node.bootstrap_servers, kafka_of(node).operator
