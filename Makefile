@@ -36,7 +36,7 @@ types: $(VENV)/.dev
 	@$(BIN)/lint-imports --no-logo
 
 unit: $(VENV)/.dev
-	@$(BIN)/python -m pytest -q -n 2 --no-header --durations=0 --durations-min=1 tests/unit
+	@$(BIN)/python -m pytest -q -n 2 -m "not long" --no-header --durations=0 --durations-min=1 tests/unit
 
 bench: $(VENV)/.dev servers ## the benchmarks, each beside its raw limit; writes bench/results.json
 	@$(BIN)/python -m bench

@@ -179,7 +179,8 @@ def a_days_work(town: Town) -> dict[str, str]:
     names = town.network.names
     ids: dict[str, str] = {}
 
-    def case(*services: str, facility: str = "ndola_clinic", urgency: str = "acute", **more: str) -> tuple[str, str, str]:
+    def case(*services: str, facility: str = "ndola_clinic", seconds: int | None = None) -> tuple[str, str, str]:
+        """The case, what she agreed to, and the request, which is answered within as many seconds or becomes red."""
         needs = {"age_band": "10-14", "sex": "female", "language": "bem"}
         child = {"safe_adult_present": "yes", "assent": "yes"}
         relay = {"safe_hours": "morning"}
@@ -190,7 +191,9 @@ def a_days_work(town: Town) -> dict[str, str]:
         police.post(f"/cases/{case_id}/consents", {**body, "recipient": names["social_welfare"], "purpose": "support"})
         happened = {"earliest_at": hours_ago(22), "latest_at": hours_ago(18)}
         incident = police.post(f"/cases/{case_id}/incidents", {"incident_type": "rape", **happened})["id"]
-        place = {"to_agency": names["health"], "to_facility": facility, "services": list(services), "urgency": urgency, **more}
+        place = {"to_agency": names["health"], "to_facility": facility, "services": list(services), "urgency": "acute"}
+        if seconds is not None:
+            place["respond_by"] = (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
         return case_id, agreed["id"], police.post("/referrals", {"case_id": case_id, "incident_id": incident, **place})["id"]
 
     def unconscious() -> tuple[str, str]:
@@ -213,8 +216,7 @@ def a_days_work(town: Town) -> dict[str, str]:
     _, _, ids["paper"] = case("injury_care", facility="masaiti_clinic")
     _, _, ids["paper_here"] = case("injury_care", facility="masaiti_clinic")
     ids["unasked_case"], ids["unasked"] = unconscious()
-    at_once = (datetime.now(UTC) + timedelta(seconds=3)).isoformat()
-    _, _, ids["late"] = case("acute_care", respond_by=at_once)  # nobody sees it in time: it is red at the desk
+    _, _, ids["late"] = case("acute_care", seconds=3)  # nobody sees it in time: it is red at the desk
     to_office = {
         "case_id": ids["case"], "to_agency": names["social_welfare"], "to_facility": "ndola_district_office",
         "services": ["child_protection", "psychosocial"], "urgency": "urgent",

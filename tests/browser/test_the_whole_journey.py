@@ -77,9 +77,9 @@ def issue(officer: Person) -> str:
     return "/" + officer.path.removesuffix("/card")
 
 
-# With a mouse nothing is asked that keys and a narrow page from right to left do not ask; without JavaScript every test of
-# tests/pages goes through the same forms. Both are in the long tier.
-MOST = [pytest.param(m, id=m.name, marks=[pytest.mark.long] * (m.name in {"mouse", "no-javascript"})) for m in MANNERS]
+# With keys everything is asked that a mouse is asked; without JavaScript every test of tests/pages goes through the same forms; a
+# narrow page from right to left is looked at by test_every_page. The others are in the long tier.
+MOST = [pytest.param(m, id=m.name, marks=[pytest.mark.long] * (m.name != "keyboard")) for m in MANNERS]
 
 
 @pytest.mark.parametrize("manner", MOST)

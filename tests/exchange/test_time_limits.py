@@ -63,7 +63,7 @@ async def test_whoever_waits_too_long_for_a_row_is_told_to_try_again(postgres_ur
 
 
 async def test_a_statement_that_goes_on_for_ever_is_cut_off(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(db, "STATEMENT_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(db, "STATEMENT_TIMEOUT_S", 2.0)
     database = with_keys(postgres_url)
     async with asyncio.timeout(DEADLINE_S):
         with pytest.raises(DatabaseAway):
@@ -75,7 +75,7 @@ async def test_a_statement_that_goes_on_for_ever_is_cut_off(postgres_url: str, m
 async def test_a_process_that_hangs_in_a_transaction_lets_go(
     two: list[Database], postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(db, "IDLE_IN_TRANSACTION_S", 0.1)
+    monkeypatch.setattr(db, "IDLE_IN_TRANSACTION_S", 2.0)
     hangs = with_keys(postgres_url)
 
     async def hang() -> None:

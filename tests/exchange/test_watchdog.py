@@ -34,10 +34,16 @@ async def test_a_producer_that_hangs_is_replaced_and_what_waited_is_sent(
 ) -> None:
     async with at_work(kafka, unique, two_databases) as pair:
         worker = pair.workers[pair.police]
-        hung, forever = worker._courier, asyncio.Event()
+        hung, asked, forever = worker._courier, asyncio.Event(), asyncio.Event()
         assert hung is not None
-        hung.send = lambda _: forever.wait()  # type: ignore[method-assign, assignment, return-value]
+
+        async def hang(_: Any) -> None:
+            asked.set()
+            await forever.wait()
+
+        hung.send = hang  # type: ignore[method-assign, assignment]
         await pair.say(1)
+        await asked.wait()  # it has its number by then
         await pair.looks(worker, 2)
         assert worker.stuck is None
         assert worker._courier is hung

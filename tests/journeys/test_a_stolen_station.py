@@ -162,7 +162,7 @@ PERSON: dict[str, Any] = {
 }  # fmt: skip
 HAPPENED = {"earliest_at": "2025-12-31T21:43:05Z", "latest_at": "2025-12-31T22:43:05Z"}
 # What says something of anybody: words that were typed, and what she was asked, each as it would lie there if it lay open.
-TELLING = (MARK, "10-14", "physical_assault", "2025-12-31T21:43:05", "2025-12-31 21:43:05", "safe_to_return", "safe_adult")
+TELLING = (MARK, '"10-14"', "physical_assault", "2025-12-31T21:43:05", "2025-12-31 21:43:05", "safe_to_return", "safe_adult")
 
 
 async def a_case(desk: Desk, planted: int) -> Any:

@@ -52,7 +52,6 @@ async def test_ten_partners_each_serve_one_and_the_ministry_that_watches_hears_o
         assert one["id"] in held or one["id"].replace("-", "") in held
         assert [id_ for id_ in others if id_ in held or id_.replace("-", "") in held] == [], ngo
     town.clock.advance(FIGURES_ARE_TOLD - town.clock.now())
-    town.sign_in_anew()
     await town.watch()
     head = await town.whole("home_ministry")
 

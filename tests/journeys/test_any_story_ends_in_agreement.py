@@ -23,7 +23,7 @@ from shared.casework.referrals.tables import Referral
 from shared.contracts.casework import lifecycle
 from shared.contracts.casework.codes import ENDED, ReferralState
 
-EXAMPLES = 12  # each is a story of its own on two fresh databases
+EXAMPLES = 6  # each is a story of its own on two fresh databases
 EXAMPLES_LONG = 500
 STEPS = 20
 LEGAL_REFUSALS = {404, 409, 422}  # 422: the next place that is named is the one she is sent away from

@@ -469,7 +469,6 @@ async def test_where_only_specialised_desks_send_the_body_that_watches_is_told_w
 ) -> None:
     """In Nicaragua there are ordinary stations too: where in a whole quarter none of them sent anybody, somebody is to ask why."""
     town.clock.advance(datetime.combine(quarter_of(town).until, time(15), UTC) - town.clock.now())  # a quarter of its own
-    town.sign_in_anew()
     of, desks, known = quarter_of(town), {place: await town.at_work("police", place) for place in (STATION, *others)}, []
     for place in (*[STATION] * MANY, *others):
         case = await woman(town, desks[place])
@@ -496,7 +495,6 @@ def quarter_of(town: ProgrammeTown) -> Period:
 async def overseen(town: ProgrammeTown, agency: str, of: Period) -> Any:
     """What the oversight body hears of an agency's quarter, once that is over and figures are told; then its watcher looks."""
     town.clock.advance(datetime.combine(of.until, time(8), UTC) + timedelta(days=20) - town.clock.now())
-    town.sign_in_anew()
     await town[agency].watcher.tick()
     heard: list[Any] = []
 

@@ -68,7 +68,7 @@ async def test_she_stays_on_the_lists_from_the_clinics_own_words_and_nothing_of_
     assert "Here now, consent was taken back: care goes on" in shift.words
     assert care in shift.links
     assert "Nothing is open" not in shift.words
-    assert await left(world["health"], {"18-24"}) == set()
+    assert await left(world["health"], {"'18-24'", '"18-24"'}) == set()
 
 
 @ONE_DATABASE

@@ -46,6 +46,7 @@ from shared.kit.ids import new_id
 DEADLINE_S = 120.0  # seconds are enough when quiet; the rest is for a machine that is busy with other things
 POLL_S = (0.05, 0.3)  # between looks, longer each time: every look is work for the one that is waited for
 STOP_DEADLINE_S = 30.0  # what a supervisor allows; a worker promises 23, whatever hangs
+LIMITS = httpx.Limits(keepalive_expiry=2.0)  # seconds; the server lets an idle connection go after five, whoever speaks meanwhile
 WORDS_MAX = 30_000  # characters of a log that a failure prints: every task's stack
 KINDS = ("police", "health", "social_welfare")
 BLOCKS = range(10_000, 20_000, 200)  # below what a broker or a database of ours takes, and what systems give out by themselves
@@ -72,11 +73,19 @@ def block_of_ports() -> Iterator[int]:
     raise AssertionError("no block of free ports was found")
 
 
+def _ports() -> Iterator[int]:
+    with ExitStack() as held:
+        while True:
+            first = held.enter_context(block_of_ports())
+            yield from range(first, first + BLOCKS.step)
+
+
+_of_this_run = _ports()
+
+
 def free_port() -> int:
-    """A port that nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody listens on, and that nobody else is given for as long as these tests run."""
+    return next(_of_this_run)
 
 
 def until(true: Callable[[], bool], what: str, deadline_s: float = DEADLINE_S) -> None:
@@ -102,7 +111,10 @@ class Process:
         self._log = network.home / f"{self.agency}-{role}.log"
         self.addresses: set[str] = set()  # asked for, or redirected to
         self._http = httpx.Client(
-            base_url=f"http://{network.host(kind)}:{self.port}", timeout=20, event_hooks={"response": [self._note_address]}
+            base_url=f"http://{network.host(kind)}:{self.port}",
+            timeout=20,
+            limits=LIMITS,
+            event_hooks={"response": [self._note_address]},
         )
 
     def start(self) -> None:

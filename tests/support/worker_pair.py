@@ -76,7 +76,7 @@ async def at_work(kafka: Kafka, unique: str, urls: Sequence[str]) -> AsyncIterat
     running = [asyncio.create_task(worker.run(pair.stop)) for worker in pair.workers.values()]
     try:
         await pair.say(0)
-        await until(lambda: pair.heard() == [0])
+        await until(lambda: pair.heard() == [0] and len(police.sent_ids) == 1)  # the desk notes it once the broker has said so
         yield pair
     finally:
         pair.stop.set()
