@@ -28,7 +28,7 @@ test-long: $(VENV)/.dev servers ## the long tier: all fault tests, many seeds
 check: $(VENV)/.dev ## lint, format, types, import rules and unit tests: two minutes, starts nothing
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(MAKE) --no-print-directory -j 2 types unit
+	@$(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j 2) types unit
 
 # Side by side: mypy takes one core for as long as the unit tests take two.
 types: $(VENV)/.dev

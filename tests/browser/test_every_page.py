@@ -444,7 +444,7 @@ def answers(port: int) -> bool:
 
 def is_its_turn(n: int, direction: str) -> bool:
     """Which pages the quick walk opens: each in one direction, by turns."""
-    return n % 2 == (0 if direction == "ltr" else 1)
+    return n % 2 == (0 if direction == "rtl" else 1)
 
 
 def speak(person: Person, language: str) -> None:
@@ -452,6 +452,7 @@ def speak(person: Person, language: str) -> None:
     person.open("/me" if person.name else "/sign-in")
     if person.page.get_attribute("html", "lang") != language.replace("_", "-"):
         person.press(f'form[action="/me/language"] button[value="{language}"]')
+    assert person.page.get_attribute("html", "lang") == language.replace("_", "-")
 
 
 QUICK = pytest.mark.timeout(900)  # four minutes when quiet
@@ -471,7 +472,7 @@ def test_every_page_in_every_state_and_direction(town: Town, windows: dict[str, 
                 speak(person, language)
                 for path in (path for n, path in enumerate(pages.get(who, [])) if thorough or is_its_turn(n, direction)):
                     person.open(path.format(**ids))
-                    assert person.page.query_selector("h1"), f"{path}: {person.page.url}"
+                    assert person.page.query_selector(f"html[dir={direction}] h1"), f"{path}: {person.page.url}"
                     look_at(person, name_of(who, path, state), axe, look, direction)
 
     a_box(town)

@@ -77,8 +77,8 @@ def issue(officer: Person) -> str:
     return "/" + officer.path.removesuffix("/card")
 
 
-# With keys everything is asked that a mouse is asked; without JavaScript every test of tests/pages goes through the same forms; a
-# narrow page from right to left is looked at by test_every_page. The others are in the long tier.
+# With keys everything is asked that a mouse is asked; without JavaScript every test of tests/pages goes through the same forms;
+# its work lists and the page of the place are looked at, narrow and from right to left, by test_every_page.
 MOST = [pytest.param(m, id=m.name, marks=[pytest.mark.long] * (m.name != "keyboard")) for m in MANNERS]
 
 

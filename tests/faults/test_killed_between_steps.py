@@ -2,8 +2,8 @@
 
 import asyncio
 from pathlib import Path
-from typing import Any
 
+import desks
 import pytest
 from processes import KINDS, Process, ProcessNetwork, everyone_is_ready, until
 from schema import postgres_at_head
@@ -52,8 +52,7 @@ def look(processes: dict[str, Process]) -> None:
 
 def in_step(processes: dict[str, Process]) -> bool:
     look(processes)
-    lines: list[Any] = [line for p in processes.values() for line in p.get("/peers")["items"]]
-    return all(line["undelivered"] == 0 and line["waiting_here"] == 0 for line in lines)
+    return desks.in_step(list(processes.values()))
 
 
 # The clinic is the one that sends and receives; the others are killed in `make test-long`.

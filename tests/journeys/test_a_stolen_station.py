@@ -161,7 +161,8 @@ PERSON: dict[str, Any] = {
     "child": {"assent": "yes", "safe_adult_present": "yes"}, "dependants": {"age_bands": ["0-9"]},
 }  # fmt: skip
 HAPPENED = {"earliest_at": "2025-12-31T21:43:05Z", "latest_at": "2025-12-31T22:43:05Z"}
-# What says something of anybody: words that were typed, and what she was asked, each as it would lie there if it lay open.
+# What says something of anybody: words that were typed, and what she was asked, each as it would lie there if it lay open; in
+# quotes, as a field of a column's JSON, where something as short stands among ids by chance.
 TELLING = (MARK, '"10-14"', "physical_assault", "2025-12-31T21:43:05", "2025-12-31 21:43:05", "safe_to_return", "safe_adult")
 
 

@@ -27,11 +27,12 @@ async def test_a_report_from_the_wrong_form_to_the_hand_that_takes_it(world: Wor
     _case, rid = await asked(world, desk, "fb", form=OLD)
     at_clinic, at_station = await nurse(world, facility=CLINIC), await officer(world, facility=STATION)
     for one in (at_clinic, at_station):
-        one.client.cookies.set("refnet-language", language)
+        if language != "en":
+            await one.send((await one.open("/me")).form("/me/language"), button=("language", language))
     report = await first(at_clinic)
     steps = f"{report}/steps"
     page = await at_clinic.open(report)
-    assert page.status == 200
+    assert (page.status, f'dir="{"ltr" if language == "en" else "rtl"}"' in page.text) == (200, True)
     assumed = "Rests on an assumption of the programme that no published source states."
     assert language != "en" or assumed in page.words, "the form's version, which no source gives"
     page = await at_clinic.send(page.form(f"{steps}/handed_back"))  # one tap

@@ -1,4 +1,5 @@
-"""The simulator in every run: schedules are clean, and each rule of the exchange that is left out is found.
+"""The simulator in every run: schedules are clean, and rules of the exchange that are left out are found, here the two that show
+at once, in the long tier each.
 
 `make simulate` runs ten thousand; a seed that fails there replays alone with `SEED=…`.
 """

@@ -45,7 +45,7 @@ def statuses(process: Process) -> dict[str, str]:
 
 def in_step(processes: Collection[Process]) -> bool:
     """Whether everything that these have said to each other is signed for, and nothing waits. Asked twice: whoever was asked first
-    may have heard, before the last was, what it has to tell a third."""
+    may have heard, before the last was, what it has to tell a third; that third tells nobody of it in turn."""
     names = {process.agency for process in processes}
     lines: list[Any] = [line for p in [*processes] * 2 for line in p.get("/peers")["items"] if line["agency"] in names]
     return all(line["undelivered"] == 0 and line["waiting_here"] == 0 for line in lines)

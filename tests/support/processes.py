@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -73,19 +74,16 @@ def block_of_ports() -> Iterator[int]:
     raise AssertionError("no block of free ports was found")
 
 
-def _ports() -> Iterator[int]:
-    with ExitStack() as held:
-        while True:
-            first = held.enter_context(block_of_ports())
-            yield from range(first, first + BLOCKS.step)
-
-
-_of_this_run = _ports()
+_blocks, _left, _one_by_one = ExitStack(), list[int](), threading.Lock()
 
 
 def free_port() -> int:
     """A port that nobody listens on, and that nobody else is given for as long as these tests run."""
-    return next(_of_this_run)
+    with _one_by_one:
+        if not _left:
+            first = _blocks.enter_context(block_of_ports())
+            _left.extend(range(first, first + BLOCKS.step))
+        return _left.pop()
 
 
 def until(true: Callable[[], bool], what: str, deadline_s: float = DEADLINE_S) -> None:

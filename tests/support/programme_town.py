@@ -107,7 +107,7 @@ class ProgrammeTown(World):
 
     async def settle(self) -> None:
         """Until everything that was said is heard, applied and signed for, between all agencies. Asked twice: whoever was asked
-        first may have heard, before the last was, what it has to tell a third."""
+        first may have heard, before the last was, what it has to tell a third; that third tells nobody of it in turn."""
 
         async def in_step() -> bool:
             lines = [line for agency in [*self.agencies] * 2 for line in (await (await self.whole(agency)).get("/peers"))["items"]]

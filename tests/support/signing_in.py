@@ -60,7 +60,8 @@ async def come_in(visitor: Visitor, agency: TestAgency, name: str) -> None:
     small one."""
     browser, signed_in = new_browser(), Response()
     async with agency.database.write() as tx:
-        token = await open_session(tx, await find_account(tx, name), device_id(browser), needs_code=False)
+        account, language = await find_account(tx, name), visitor.client.headers["Accept-Language"]
+        token = await open_session(tx, account, device_id(browser), needs_code=False, language=language)
     set_session(signed_in, agency.edge, token)
     set_browser(signed_in, agency.edge, browser)
     cookies = [("set-cookie", value.decode()) for key, value in signed_in.raw_headers if key == b"set-cookie"]
