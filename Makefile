@@ -30,7 +30,7 @@ check: $(VENV)/.dev ## lint, format, types, import rules and unit tests: two min
 	@$(BIN)/ruff format --check .
 	@$(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j 2) types unit
 
-# Side by side: mypy takes one core for as long as the unit tests take two.
+# Side by side: mypy takes one core for as long as the unit tests take two. `test` has said how many work at once, or `check` does.
 types: $(VENV)/.dev
 	@$(BIN)/mypy services shared $(wildcard bench) tests
 	@$(BIN)/lint-imports --no-logo

@@ -10,13 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 from box import BATCH, EC, EXPIRES, STATION
 from looking import WEIGHT_MAX_BYTES, Look, look_at, name_of
 from people import Person, apart
-from processes import free_port, until
+from processes import free_port, today, until
 from signing_in import PASSWORD, PIN
 from sqlalchemy import select
 from sqlmodel import col
@@ -29,7 +28,6 @@ from services.social_welfare.returns.domain import Question
 from shared.casework.accounts.tables import Account
 from shared.kit.ids import new_id
 
-THERE = ZoneInfo("Africa/Lusaka")  # the days of these agencies, whatever day it is where the test runs
 DIRECTIONS = {"ltr": "en", "rtl": "fa_AF"}
 # By person: what is opened before anything has happened, and once a day's work is there. {…} are filled in from that work.
 EMPTY = {
@@ -231,8 +229,7 @@ def a_days_work(town: Town) -> dict[str, str]:
     explained = {"topics": ["costs", "may_withdraw"], "language": "bem", "interpreter": True, "post": "duty_officer"}
     police.post(f"/cases/{ids['case']}/legal-information", explained)
     police.post(f"/cases/{ids['case']}/breaches", {"code": "police_report_demanded", "by_whom": "health"})
-    today = datetime.now(THERE).date().isoformat()
-    warned = {"who": "Synthetic Mwamba, of the market", "what": "warned", "on": today, "facility": STATION}
+    warned = {"who": "Synthetic Mwamba, of the market", "what": "warned", "on": today(), "facility": STATION}
     ids["offender"] = police.post("/offenders", warned)["id"]
     for name in ("unseen", "closed", "declined", "here", "paper", "paper_here", "unasked"):
         arrived_at(health, ids[name])
@@ -252,8 +249,7 @@ def a_days_work(town: Town) -> dict[str, str]:
     ids["clinic_case"] = health.get(f"/referrals/{ids['here']}")["case_id"]
     taken = {"kind": "swab", "post": "duty_nurse", "name": "Synthetic Name"}
     ids["sample"] = health.post(f"/cases/{ids['clinic_case']}/specimens", taken)["id"]
-    today = datetime.now(THERE).date().isoformat()
-    ids["planned"] = health.post(f"/cases/{ids['clinic_case']}/follow-ups", {"which": "other", "due_on": today})["id"]
+    ids["planned"] = health.post(f"/cases/{ids['clinic_case']}/follow-ups", {"which": "other", "due_on": today()})["id"]
     handed = {
         "act": "handed_over",
         "post": "duty_nurse",
@@ -285,14 +281,13 @@ def at_the_office(town: Town, case: str) -> dict[str, str]:
     office.post(f"{case}/plan/answer", {"number": 1, "agrees": True, **spoken})
     office.post(f"{case}/plan", {**plan, "needs": ["safety", "school"]})
     office.post(f"{case}/visiting", {"is_safe": True, "way": "at_home_alone", "hours": "morning", "language": "bem"})
-    today = datetime.now(THERE).date().isoformat()
-    home = {"kind": "home", "which": "plan", "due_on": today, "part": "morning", "knows": "social_worker_on_duty"}
+    home = {"kind": "home", "which": "plan", "due_on": today(), "part": "morning", "knows": "social_worker_on_duty"}
     visit = office.post(f"{case}/visits", home)["id"]
     office.post(f"/visits/{visit}/set-out", {"back_by": (datetime.now(UTC) + timedelta(hours=3)).isoformat()})
-    office.post(f"{case}/visits", {"due_on": today})
+    office.post(f"{case}/visits", {"due_on": today()})
     asked = {str(one): "yes" if one is Question.PRESSED_TO_GO else "no" for one in Question}
     office.post(f"{case}/returns", {"where": "family", "answers": asked})
-    office.post("/outreach", {"kind": "school", "held_on": today, "reached": {"female": {"10-14": 24}, "male": {"10-14": 17}},
+    office.post("/outreach", {"kind": "school", "held_on": today(), "reached": {"female": {"10-14": 24}, "male": {"10-14": 17}},
                               "facility": "ndola_district_office"})  # fmt: skip
     agreed = {"recipient": names["police"], "purpose": "protection", "items": ["req", "needs", "safety"], **spoken}
     office.post(f"{case}/consents", agreed)

@@ -148,10 +148,8 @@ def a_request_to_the_clinic(town: Town) -> str:
     return referral
 
 
-NARROW = [pytest.param(m, id=m.name, marks=pytest.mark.long) for m in MANNERS]
-
-
-@pytest.mark.parametrize("manner", [m for m in NARROW if m.id != "keyboard"])
+@pytest.mark.long
+@pytest.mark.parametrize("manner", [pytest.param(m, id=m.name) for m in MANNERS if m.name != "keyboard"])
 def test_a_supervisor_is_alarmed_takes_resolves_and_lets_a_colleague_in(town: Town, manner: Manner) -> None:
     nurse, in_charge = (town.person(name, **manner.how) for name in ("nurse", "in-charge"))
     in_charge.open("/alarms")

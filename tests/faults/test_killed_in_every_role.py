@@ -7,14 +7,12 @@ import asyncio
 import itertools
 import re
 from collections.abc import Collection
-from datetime import datetime
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 from desks import issue, open_case
-from processes import KINDS, Process, ProcessNetwork, everyone_is_ready, until
+from processes import KINDS, Process, ProcessNetwork, everyone_is_ready, today, until
 from schema import postgres_at_head
 from servers import Kafka
 from steps import STEPS, STEPS_OF_DESKS, STEPS_OF_WORKERS, die_at_each, look
@@ -121,9 +119,8 @@ class Protocols:
 
     def tell(self) -> None:
         self.versions += 1
-        day = datetime.now(ZoneInfo("Africa/Lusaka")).date().isoformat()  # as the agencies count days
         text = f"Care first.\n\nThis is version {self.versions}."
-        made = self.above.post("/protocols", {"topic": self.TOPIC, "text": text, "from_on": day})
+        made = self.above.post("/protocols", {"topic": self.TOPIC, "text": text, "from_on": today()})
         assert made["version"] == self.versions
         until(self._heard, "the protocol to arrive")
         where = f"/protocols/{self.above.agency}/{self.TOPIC}/{self.versions}/adoptions"

@@ -225,9 +225,8 @@ async def test_a_girl_calls_and_isange_knows_nothing_of_the_call(
     there = await nurse.get(f"/referrals/{sent['id']}")
     lines = await nurse.get(f"/cases/{there['case_id']}/timeline?limit=200")
     told = json.dumps([there, lines, await nurse.get(f"/cases/{there['case_id']}")])
-    assert [
-        word for word in (call["id"], case["id"], '"3512"', "line 3512", "answers 3512", "voice", "hotline") if word in told
-    ] == []
+    of_the_call = (call["id"], case["id"], '"3512"', "line 3512", "answers 3512", "voice", "hotline")
+    assert [word for word in of_the_call if word in told] == []
     assert (await country.room.ask("GET", f"/cases/{case['id']}")).status_code == 404  # the case is the desk's
     (other, *_) = [id_ for id_ in own if id_ != call["desk"]]
     assert (await country.desks[other].ask("GET", f"/cases/{case['id']}")).status_code == 404

@@ -19,6 +19,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import yaml
@@ -47,7 +48,7 @@ from shared.kit.ids import new_id
 DEADLINE_S = 120.0  # seconds are enough when quiet; the rest is for a machine that is busy with other things
 POLL_S = (0.05, 0.3)  # between looks, longer each time: every look is work for the one that is waited for
 STOP_DEADLINE_S = 30.0  # what a supervisor allows; a worker promises 23, whatever hangs
-LIMITS = httpx.Limits(keepalive_expiry=2.0)  # seconds; the server lets an idle connection go after five, whoever speaks meanwhile
+IDLE_S = 2.0  # how long a connection is kept that nobody uses: the server lets it go after five, whoever speaks meanwhile
 WORDS_MAX = 30_000  # characters of a log that a failure prints: every task's stack
 KINDS = ("police", "health", "social_welfare")
 BLOCKS = range(10_000, 20_000, 200)  # below what a broker or a database of ours takes, and what systems give out by themselves
@@ -72,6 +73,11 @@ def block_of_ports() -> Iterator[int]:
             yield first
             return
     raise AssertionError("no block of free ports was found")
+
+
+def today() -> str:
+    """The day of these agencies, which go by the machine's clock, whatever day it is where the test runs."""
+    return datetime.now(ZoneInfo("Africa/Lusaka")).date().isoformat()
 
 
 _blocks, _left, _one_by_one = ExitStack(), list[int](), threading.Lock()
@@ -111,7 +117,7 @@ class Process:
         self._http = httpx.Client(
             base_url=f"http://{network.host(kind)}:{self.port}",
             timeout=20,
-            limits=LIMITS,
+            limits=httpx.Limits(keepalive_expiry=IDLE_S),
             event_hooks={"response": [self._note_address]},
         )
 

@@ -64,12 +64,10 @@ class ProgrammeTown(World):
     async def whole(self, agency: str) -> Desk:
         """The account of an agency that sees all its places. It signs in again long before its token ends: stories of one module,
         in whatever order, take more than a token's life together."""
-        now = self.clock.now()
-        since, desk = self._all.get(agency, (None, None))
-        if since is None or desk is None or now - since > TOKEN_LIFE / 2:
-            desk = await self.at_work(agency, None, Role.SUPERVISOR)
-            self._all[agency] = (now, desk)
-        return desk
+        made = self._all.get(agency)
+        if made is None or self.clock.now() - made[0] > TOKEN_LIFE / 2:
+            made = self._all[agency] = (self.clock.now(), await self.at_work(agency, None, Role.SUPERVISOR))
+        return made[1]
 
     async def pass_by(self, **time: float) -> None:
         """Time passes, and then every watcher looks."""
