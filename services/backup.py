@@ -10,8 +10,10 @@ import shutil
 import sqlite3
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryFile
+from threading import Timer
 from uuid import UUID
 
 import asyncpg
@@ -34,6 +36,22 @@ ROWS_END = r"\."
 OTHER_SESSIONS = """
     SELECT count(*) FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid() AND usesysid IS NOT NULL  -- another role's shows nothing more
+"""
+# A database may be newer than the backup: tables that the backup does not have, and that point at those it has, go too. What an
+# extension brought stays.
+EMPTY = """
+    DO $$ BEGIN EXECUTE coalesce((
+        SELECT string_agg(word, '; ' ORDER BY place) FROM (
+            SELECT 1 AS place, pg_class.oid, format('DROP TABLE IF EXISTS %I.%I CASCADE', nspname, relname) AS word
+            FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+            WHERE nspname = current_schema() AND relkind IN ('r', 'p')
+            UNION ALL SELECT 2, pg_class.oid, format('DROP SEQUENCE IF EXISTS %I.%I', nspname, relname)
+            FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+            WHERE nspname = current_schema() AND relkind = 'S'
+            UNION ALL SELECT 3, pg_proc.oid, format('DROP FUNCTION %s', pg_proc.oid::regprocedure)
+            FROM pg_proc JOIN pg_namespace ON pg_namespace.oid = pronamespace WHERE nspname = current_schema()
+        ) AS stands WHERE NOT EXISTS (SELECT 1 FROM pg_depend WHERE objid = oid AND deptype = 'e')
+    ), ''); END $$;
 """
 BUSY_S = 5  # SQLite: whoever holds the database longer is a running agency
 
@@ -184,7 +202,7 @@ def _in_place_of(url: str, file: Path) -> Iterator[None]:
     PostgreSQL one goes on where it stopped."""
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        _run("pg_restore", parsed, ["--clean", "--if-exists", "--no-owner", "--no-privileges", "--single-transaction", str(file)])
+        _put_postgres(file, parsed)
         yield
         return
     target = Path(parsed.database or "")
@@ -264,21 +282,64 @@ def _refuse_in_use(target: Path) -> None:
             return  # what is damaged is replaced
 
 
+def _put_postgres(file: Path, url: URL) -> None:
+    """Empties the database and puts a copy in, both or neither: whoever reads what the one program writes ends the transaction
+    only once that has come to its end, and a connection that is lost before leaves the database as it was."""
+    argv, _ = _program("pg_restore", None, ["--no-owner", "--no-privileges", "--file=-", str(file)])
+    into, environment = _program("psql", url, ["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--file=-"])
+    environment["PGOPTIONS"] = "-c client_min_messages=warning"  # it would name each thing that goes with another
+    with (
+        TemporaryFile() as why,
+        subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=why) as reading,
+        subprocess.Popen(into, env=environment, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=why) as writing,
+    ):
+        late = Timer(PROGRAM_DEADLINE_S, lambda: (reading.kill(), writing.kill()))
+        late.start()
+        try:
+            assert reading.stdout is not None
+            assert writing.stdin is not None
+            with suppress(BrokenPipeError):  # it ends at its first error, and says which
+                writing.stdin.write(f"BEGIN;{EMPTY}".encode())
+                shutil.copyfileobj(reading.stdout, writing.stdin)
+                writing.stdin.write(b"COMMIT;\n" if reading.wait() == 0 else b"")
+            with suppress(BrokenPipeError):
+                writing.stdin.close()
+            reading.stdout.close()  # who is still writing ends
+            done = {"psql": writing.wait(), "pg_restore": reading.wait()}
+        finally:
+            late.cancel()
+            reading.kill()
+            writing.kill()
+        if any(done.values()):
+            why.seek(0)
+            raise _did_not("psql" if done["psql"] else "pg_restore", why.read().decode(errors="replace"))
+
+
 def _run(program: str, url: URL | None, arguments: list[str], **more: str) -> str:
     """What a database program writes out; `url` where it works on a database. Raises RefnetError."""
+    argv, environment = _program(program, url, arguments)
+    done = subprocess.run(
+        argv, env=environment | more, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=PROGRAM_DEADLINE_S,
+        check=False,
+    )  # fmt: skip
+    if done.returncode != 0:
+        raise _did_not(program, done.stderr)
+    return done.stdout
+
+
+def _program(program: str, url: URL | None, arguments: list[str]) -> tuple[list[str], dict[str, str]]:
+    """A database program's words and environment; `url` where it works on a database. Raises RefnetError."""
     path = shutil.which(program) or next(map(str, sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{program}"), reverse=True)), None)
     if path is None:
         raise RefnetError(f"{program} is not installed; install PostgreSQL's client programs of the server's version.")
-    options, environment = [], {**os.environ, **more}
+    options, environment = [], dict(os.environ)
     if url is not None:
         named = {"--host": url.host, "--port": url.port, "--username": url.username, "--dbname": url.database}
         options = ["--no-password", *(f"{name}={value}" for name, value in named.items() if value)]
         environment |= {"PGPASSWORD": str(url.password)} if url.password else {}
-    argv = [path, *options, *arguments]
-    done = subprocess.run(
-        argv, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=PROGRAM_DEADLINE_S, check=False
-    )
-    if done.returncode != 0:
-        last = ([line for line in done.stderr.splitlines() if line.strip()] or ["no reason given"])[-1]
-        raise RefnetError(f"{program} did not do its part: {last.strip()}")
-    return done.stdout
+    return [path, *options, *arguments], environment
+
+
+def _did_not(program: str, said: str) -> RefnetError:
+    lines = [line.strip() for line in said.splitlines() if line.strip()] or ["no reason given"]
+    return RefnetError(f"{program} did not do its part: {next((line for line in lines if 'error:' in line.lower()), lines[-1])}")
