@@ -293,7 +293,7 @@ def _put_postgres(file: Path, url: URL) -> None:
         subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=why) as reading,
         subprocess.Popen(into, env=environment, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=why) as writing,
     ):
-        late = Timer(PROGRAM_DEADLINE_S, lambda: (reading.kill(), writing.kill()))
+        late = Timer(PROGRAM_DEADLINE_S, reading.kill)  # the one that waits for it then ends without its COMMIT
         late.start()
         try:
             assert reading.stdout is not None

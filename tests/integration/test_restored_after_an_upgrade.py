@@ -7,12 +7,11 @@ from alembic import command
 from sqlalchemy import inspect, text
 
 from services.backup import _in_place_of, back_up
-from services.kinds import parts_of
+from services.police.main import PARTS
 from shared.casework.migrate import config_on, is_migrated, migrate
 from shared.kit.db import Database
 from shared.kit.errors import RefnetError
 
-PARTS = parts_of("police")
 OWN = (PARTS.migrations, f"{PARTS.kind}_")
 BEFORE = "0030_protocols"
 NEWER = "casework_conference_invitations"  # of the step after it; points at cases, which are older
