@@ -31,7 +31,7 @@ from shared.contracts.casework.codes import ConsentItem
 from shared.exchange import outbox
 from shared.exchange.answers import is_settled
 from shared.exchange.erasing import erase_said
-from shared.exchange.inbox import may_stand, refuse_parked
+from shared.exchange.inbox import lay_tombstone, may_stand, refuse_parked
 from shared.exchange.registry import Returned
 from shared.exchange.tables import DONE, InboxRow, InboxState, OutboxRow, ReceivedHead, Recovery, Tombstone
 from shared.kit.bulk import among
@@ -89,8 +89,10 @@ async def _never_opened(tx: Transaction, peer: str, words: Sequence[Returned]) -
     """
     if not words:
         return set()
+    under = {word.consent_id for word in words if word.consent_id is not None}
+    given_here = select(col(Consent.id)).where(col(Consent.id).in_(under))
     laid = select(col(Tombstone.consent_id)).where(
-        col(Tombstone.sender) == peer, col(Tombstone.consent_id).in_({w.consent_id for w in words if w.consent_id is not None})
+        col(Tombstone.sender) == peer, col(Tombstone.consent_id).in_(under), col(Tombstone.consent_id).not_in(given_here)
     )
     closed = select(col(InboxRow.subject)).where(
         col(InboxRow.sender) == peer, col(InboxRow.type) == events.ReferralIssued.type,
@@ -238,6 +240,7 @@ async def _taken_back(recipient: str, fact: events.Event, word: Returned, tx: Tr
     await tx.session.flush()
     await await_receipt(tx, case.id, consent, word.occurred_at)
     await _try_again(tx, recipient, consent.id)
+    await lay_tombstone(tx, recipient, consent.id)
     await story.end_resting(tx, here, fact, Told(here.agency, True, word.occurred_at, event_id=word.id))
     return True
 

@@ -116,9 +116,11 @@ async def withhold_event(tx: Transaction, event_id: UUID) -> bool:
     return event_id in await _blank(tx, [col(OutboxRow.event_id) == event_id])
 
 
-async def withhold_consent(tx: Transaction, consent_id: UUID) -> frozenset[UUID]:
-    """Blanks every unnumbered row that rests on a consent; returns the ids of the events that will not be told."""
-    return await _blank(tx, [col(OutboxRow.consent_id) == consent_id])
+async def withhold_consent(tx: Transaction, consent_id: UUID, recipient: str | None = None) -> frozenset[UUID]:
+    """Blanks every unnumbered row that rests on a consent (of those for one recipient, where it is named); returns the ids of the
+    events that will not be told."""
+    to = [] if recipient is None else [col(OutboxRow.recipient) == recipient]
+    return await _blank(tx, [col(OutboxRow.consent_id) == consent_id, *to])
 
 
 async def withhold_subject(tx: Transaction, subject: UUID) -> frozenset[UUID]:

@@ -16,8 +16,8 @@ from shared.exchange.tables import OutboxRow
 from shared.exchange.verify import verify
 
 
-async def kept(world: World) -> list[ConsentEvent]:
-    async with world["police"].database.read() as tx:
+async def kept(world: World, agency: str = "police") -> list[ConsentEvent]:
+    async with world[agency].database.read() as tx:
         return list((await tx.session.execute(select(ConsentEvent).order_by(ConsentEvent.id))).scalars())  # type: ignore[arg-type]
 
 
@@ -43,6 +43,28 @@ async def test_each_version_is_kept_with_how_it_was_given_and_by_whom_and_whoeve
     async with agency.database.write() as tx:
         await tx.session.execute(text("UPDATE casework_consent_events SET recipient = 'health' WHERE basis = 'legal_basis'"))
     assert {f.table for f in (await verify(agency.database, "police", agency.seal, INSIDE)).findings} == {"casework_consent_events"}
+
+
+async def test_what_she_answers_about_the_desk_where_she_came_is_kept_there_and_her_last_word_counts(world: World) -> None:
+    desk, nurse = await world["police"].sign_in("desk"), await world["health"].sign_in("nurse")
+    case, incident = await open_case(desk)
+    await consent(desk, case, "health")  # to the desk she had not said that it may know
+    sent = await refer(desk, case, incident, "health")
+    await world.settle()
+    await nurse.post(f"/referrals/{sent['id']}/arrive", {"feedback": False})
+    await world.settle()
+    assert (await desk.get(f"/referrals/{sent['id']}"))["arrived_at"] is None
+    await nurse.post(f"/referrals/{sent['id']}/start", {"feedback": False})  # asked again, and the same: no other word of hers
+    world.clock.advance(timedelta(minutes=5))
+    await nurse.post(f"/referrals/{sent['id']}/close", {"outcome_code": "served", "feedback": True})
+    await world.settle()
+    assert (await desk.get(f"/referrals/{sent['id']}"))["status"] == "closed"
+    no, yes = await kept(world, "health")
+    assert [(e.version, e.kind, e.recipient, e.items, str(e.consent_id)) for e in (no, yes)] == [
+        (1, "refused", "police", ["fb"], sent["id"]), (2, "recorded", "police", ["fb"], sent["id"]),
+    ]  # fmt: skip
+    assert yes.explained_by == yes.recorded_by
+    assert yes.occurred_at - no.occurred_at == timedelta(minutes=5)
 
 
 STEP = {"code": "statement_taken"}

@@ -20,7 +20,7 @@ from shared.casework.alarms.watcher import ERASED_WITHIN
 from shared.casework.cases.tables import Case
 from shared.casework.messages.tables import Message
 from shared.casework.referrals.tables import Referral, ReferralFact
-from shared.contracts.casework.events import ReferralIssued
+from shared.contracts.casework.events import ConsentTakenBack, ReferralIssued, data_of
 from shared.exchange import outbox
 from shared.exchange.clearing import BACKUP_WINDOW, clear
 from shared.exchange.erasing import received_key
@@ -149,6 +149,89 @@ async def test_a_late_event_is_not_opened_into_a_record(world: World) -> None:
     await world.settle()
     assert await counted_again(world) == []
     assert [await story.erasure(to) for to in RECIPIENTS] == ["destroyed", "destroyed"]
+
+
+async def known_at_the_desk(world: World, referral: str) -> tuple[Any, ...]:
+    """What the desk knows of how it went with her there: when she came, what was answered, and its diary."""
+    async with world["police"].database.read() as tx:
+        row = await tx.session.get_one(Referral, UUID(referral))
+        theirs = select(col(ReferralFact.type)).where(col(ReferralFact.referral_id) == row.id, ~col(ReferralFact.is_own))
+        lines = select(col(Activity.kind)).where(col(Activity.subject) == row.id, ~col(Activity.is_own))
+        found = [sorted((await tx.session.execute(query)).scalars()) for query in (theirs, lines)]
+    return row.arrived_at, *found
+
+
+async def she_came(world: World, referral: str) -> None:
+    """To the clinic, and the desk may know that: it is said, and has not left."""
+    nurse = await world["health"].sign_in("nurse")
+    await nurse.post(f"/referrals/{referral}/arrive", {"feedback": True})
+    await nurse.post(f"/referrals/{referral}/close", {"outcome_code": "served"})
+
+
+async def test_what_was_answered_under_it_and_comes_late_is_not_opened_at_the_desk(world: World) -> None:
+    story = await tell(world)
+    await world.settle()
+    sent = story.sent["health"]
+    before = await known_at_the_desk(world, sent)
+    await she_came(world, sent)
+    await world["health"].flush()
+    late = [one.envelope for one in world["health"].line if one.recipient == "police"]
+    world["health"].line.clear()
+    await story.take_back("health")
+    await world["police"].hear("health", late)
+    assert await known_at_the_desk(world, sent) == before
+    await world.settle()
+    assert await known_at_the_desk(world, sent) == before
+    async with world["police"].database.read() as tx:
+        under = col(InboxRow.consent_id) == UUID(story.agreed["health"]["id"])
+        rows = list((await tx.session.execute(select(InboxRow).where(col(InboxRow.sender) == "health", under))).scalars())
+    assert {(row.type, row.state, row.inner) for row in rows} >= {
+        ("referral.arrived", "tombstoned", None), ("referral.closed", "tombstoned", None),
+    }  # fmt: skip
+    assert await counted_again(world) == []
+    assert "parked" not in await alarms(world)
+
+
+async def test_what_was_to_be_answered_under_it_does_not_leave_any_more(world: World) -> None:
+    story = await tell(world)
+    await world.settle()
+    sent = story.sent["health"]
+    before = await known_at_the_desk(world, sent)
+    await she_came(world, sent)
+    await story.take_back("health")
+    await world.deliver("police", "health")
+    async with world["health"].database.read() as tx:
+        under = col(OutboxRow.consent_id) == UUID(story.agreed["health"]["id"])
+        rows = list((await tx.session.execute(select(OutboxRow).where(under))).scalars())
+    unsaid = [(row.type, row.is_withheld, row.data) for row in rows if row.seq is None]
+    assert {("referral.arrived", True, None), ("referral.closed", True, None)} <= set(unsaid)
+    assert {withheld for _, withheld, _ in unsaid} == {True}
+    await world.settle()
+    assert await known_at_the_desk(world, sent) == before
+    assert await story.erasure("health") == "destroyed"
+    assert await counted_again(world) == []
+
+
+async def test_a_peer_that_names_our_own_consent_keeps_nothing_of_ours_back(world: World) -> None:
+    """What it takes back is what was given there: whatever it calls that."""
+    story = await tell(world)
+    await world.settle()
+    ours = UUID(story.agreed["health"]["id"])
+    word = ConsentTakenBack(consent=ours, circle=new_id())
+    async with world["health"].database.write() as tx:  # as a clinic would that means the desk harm
+        await outbox.add(
+            tx,
+            outbox.Outgoing(
+                recipient="police", type=word.type, dataversion=word.version, subject=ours, lane_key=word.circle,
+                data=data_of(word), occurred_at=tx.clock.now(), consent_id=ours, is_express=True,
+            ),
+        )  # fmt: skip
+    await world["health"].flush()
+    await story.desk.post(f"/referrals/{story.sent['health']}/set-out", {"mode": "car", "escort": "officer"})
+    await world.deliver("health", "police")
+    async with world["police"].database.read() as tx:
+        rows = (await tx.session.execute(select(OutboxRow).where(col(OutboxRow.consent_id) == ours))).scalars()
+        assert {row.is_withheld for row in rows if row.type == "referral.set_out"} == {False}
 
 
 async def test_what_never_came_is_not_sent_again_and_its_slots_are_held(world: World) -> None:

@@ -26,6 +26,7 @@ from shared.casework.referrals.tables import Referral
 from shared.contracts.casework import codes, events
 from shared.exchange import feed, outbox
 from shared.exchange.erasing import erase_said
+from shared.exchange.inbox import lay_tombstone
 from shared.exchange.registry import Received
 from shared.kit.db import Transaction
 from shared.kit.errors import Coded, Conflict, RefnetError
@@ -223,6 +224,7 @@ async def take_back(case_id: UUID, consent_id: UUID, tx: Transaction, here: Here
         await keep_unsent(tx, here, case, consent.id)
     await outbox.withhold_consent(tx, consent.id)
     await erase_said(tx, consent.id, events.OVER, keeps_words=is_kept)
+    await lay_tombstone(tx, consent.recipient, consent.id)  # what is on its way back, under the same yes, is not opened here
     # Referrals that were issued while this waited hold the consent FOR SHARE until they are committed: they are seen here.
     word = events.ConsentTakenBack(consent=consent.id, circle=case.circle)
     ended: list[Referral] = []

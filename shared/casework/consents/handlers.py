@@ -1,6 +1,7 @@
 """Hearing that consent was taken back: it acts at once, on whatever state, and what was received under it is destroyed.
 
-What arrives under it later is never opened. The sender is told, signed, what became of its words, as its peers tell it.
+What was to be answered under it and has not left stays here, and what arrives under it later is never opened. The sender is told,
+signed, what became of its words, as its peers tell it.
 """
 
 from uuid import UUID
@@ -43,6 +44,8 @@ async def on_consent_taken_back(received: Received, tx: Transaction, here: Here)
     if held is not None:
         await keep_for_the_court(tx, received.sender, held, word.consent)
     await lay_tombstone(tx, received.sender, word.consent)
+    if await tx.session.get(Consent, word.consent) is None:  # else it names one that was given here, and is no peer's to take back
+        await outbox.withhold_consent(tx, word.consent, received.sender)  # nor do our answers leave
     for referral in resting:
         if not story.standing_of(referral).consent_taken_back:  # else it was told before, and this copy of the records knows
             told = Told(received.sender, False, received.occurred_at, event_id=received.id)

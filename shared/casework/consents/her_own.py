@@ -1,4 +1,5 @@
-"""What is asked of her beside who may know: a child's own word and the adult beside her, as codes; and whether she is counted.
+"""What is asked of her beside who may know: a child's own word and the adult beside her, as codes; whether she is counted; and
+where she came, whether whoever sent her may know that.
 
 Who an adult is is never typed. Of a child nothing leaves but what a request may say: whether she agrees, and whether a safe adult
 is there. Which adult was doubted, and who stands in, stays here.
@@ -8,6 +9,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlmodel import col
 
 from shared.casework.cases.commands import load_case, not_future
 from shared.casework.consents.tables import ConsentEvent
@@ -98,6 +102,21 @@ async def keep_counted(
         id=new_id(), consent_id=case.id, case_id=case.id, version=1, kind="recorded" if counted else "refused",
         recipient=here.agency, purpose=codes.Purpose.STATISTICS, items=[str(ConsentItem.STAT)], how=how, interpreter=interpreter,
         explained_by=by.account_id, occurred_at=not_future("given_at", said_at, tx.clock.now()), recorded_by=by.account_id,
+    )  # fmt: skip
+    tx.session.add(event)
+    await tx.session.flush()
+
+
+async def log_feedback(
+    tx: Transaction, referral_id: UUID, case_id: UUID, issuer: str, yes: bool, by: UUID, said_at: datetime
+) -> None:
+    """What she answered here to whether the issuer may know how it goes on: a consent of this agency's own for what is told back,
+    of which the last counts, whatever she had said where she was sent from. She is asked aloud; nobody notes an interpreter."""
+    known = select(func.count()).select_from(ConsentEvent).where(col(ConsentEvent.consent_id) == referral_id)
+    event = ConsentEvent(
+        id=new_id(), consent_id=referral_id, case_id=case_id, version=(await tx.session.execute(known)).scalar_one() + 1,
+        kind="recorded" if yes else "refused", recipient=issuer, items=[str(ConsentItem.FB)], how=ConsentHow.SPOKEN,
+        interpreter=False, explained_by=by, occurred_at=said_at, recorded_by=by,
     )  # fmt: skip
     tx.session.add(event)
     await tx.session.flush()

@@ -22,6 +22,7 @@ from shared.casework.cases.recovering import may_decide
 from shared.casework.cases.tables import TOLD_PARTS, Case, Incident
 from shared.casework.circles.commands import announce, announcement, history, referral_progress_words, shared_with, tell_members
 from shared.casework.circles.tables import CircleMember
+from shared.casework.consents.her_own import log_feedback
 from shared.casework.here import NOWHERE, Actor, Here, lies_nowhere
 from shared.casework.referrals import domain, pathways, story
 from shared.casework.referrals.ground import Asked, CaseFacts, Ground, asked_of, stand_on
@@ -582,7 +583,7 @@ async def _recipient_says(
     end = await story.recipient_end(tx, here, referral)
     facts = lifecycle.decide(end.standing, transition, details)
     if feedback is not None and transition is not Transition.NOT_HERE:  # whoever answers is not who was sent
-        end = await _answered(tx, here, referral, end, yes=feedback)
+        end = await _answered(tx, here, referral, end, told, yes=feedback)
     before = end.standing
     await story.tell_facts(tx, here, referral, end, facts, told)
     urgency = Urgency(referral.urgency)
@@ -595,7 +596,12 @@ async def _recipient_says(
             await raise_alarm(tx, here, "came_after_the_end", referral.id, referral.desk, urgency, referral.case_id)
 
 
-async def _answered(tx: Transaction, here: Here, referral: Referral, end: lifecycle.Recipient, *, yes: bool) -> lifecycle.Recipient:
+async def _answered(
+    tx: Transaction, here: Here, referral: Referral, end: lifecycle.Recipient, told: Told, *, yes: bool
+) -> lifecycle.Recipient:
+    if referral.feedback is not yes:
+        assert told.recorded_by is not None, "somebody asked her"
+        await log_feedback(tx, referral.id, referral.case_id, referral.issuer, yes, told.recorded_by, told.occurred_at)
     referral.feedback = yes
     if not yes:
         return lifecycle.answer_feedback(end, yes=False)[0]
@@ -611,8 +617,10 @@ async def answer_feedback(referral_id: UUID, yes: bool, tx: Transaction, here: H
     referral = await story.lock(tx, referral_id)
     if referral is None or referral.direction != "in":
         raise Conflict("Only the agency that received a referral asks whether its issuer may know.")
-    end = await _answered(tx, here, referral, await story.recipient_end(tx, here, referral), yes=yes)
-    await story.settle(tx, here, referral, end.standing, end.told, tx.clock.now())
+    now = tx.clock.now()
+    told = Told(here.agency, True, now, by.account_id)
+    end = await _answered(tx, here, referral, await story.recipient_end(tx, here, referral), told, yes=yes)
+    await story.settle(tx, here, referral, end.standing, end.told, now)
     return referral
 
 
