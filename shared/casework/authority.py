@@ -23,7 +23,7 @@ from shared.contracts.casework import codes, events, minimal_data
 from shared.contracts.casework.authority import Party, Way
 from shared.contracts.casework.codes import AgencyKind
 from shared.exchange.erasing import is_of_a_key
-from shared.exchange.incarnations import is_awaited
+from shared.exchange.incarnations import ended_lives, is_awaited
 from shared.exchange.registry import NotForHere, Received, Unauthorised, Unready
 from shared.exchange.tables import UNKNOWN, InboxRow, InboxState, OutboxRow
 from shared.kit.bulk import among
@@ -194,6 +194,8 @@ async def _named(received: Sequence[Received], tx: Transaction, _here: Here) -> 
         if consent is None or (consent.taken_back_at is None and not has_ended):
             if await is_awaited(tx, one.sender):
                 raise Unready("The consent is not here yet: this agency was restored, and its records are still coming home.")
+            if consent is None and await ended_lives(tx):
+                continue  # it was given and taken back in a life that is lost, and nobody has those words any more
             raise Unauthorised("No consent with this id was taken back here, and none that has ended.")
 
 

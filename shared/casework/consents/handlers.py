@@ -44,8 +44,7 @@ async def on_consent_taken_back(received: Received, tx: Transaction, here: Here)
     if held is not None:
         await keep_for_the_court(tx, received.sender, held, word.consent)
     await lay_tombstone(tx, received.sender, word.consent)
-    if await tx.session.get(Consent, word.consent) is None:  # else it names one that was given here, and is no peer's to take back
-        await outbox.withhold_consent(tx, word.consent, received.sender)  # nor do our answers leave
+    await outbox.withhold_consent(tx, word.consent, received.sender)  # nor do our answers leave
     for referral in resting:
         if not story.standing_of(referral).consent_taken_back:  # else it was told before, and this copy of the records knows
             told = Told(received.sender, False, received.occurred_at, event_id=received.id)
@@ -166,7 +165,9 @@ async def _say_erased(tx: Transaction, holder: str, consent_id: UUID, circle: UU
 async def on_consent_erased(received: Received, tx: Transaction, here: Here) -> None:
     """The recipient's signature on what became of its copies; one that held them may say later that they are destroyed."""
     word: events.ConsentErased = received.data
-    consent = await tx.session.get_one(Consent, word.consent)
+    consent = await tx.session.get(Consent, word.consent)
+    if consent is None:
+        return  # of a life of these records that is lost: it is about nothing here
     # Before anything is asked of it: a hold that is being placed comes before, or after.
     case = await tx.session.get_one(Case, consent.case_id, with_for_update=True, populate_existing=True)
     erasure = await tx.session.get(Erasure, (word.consent, received.sender), populate_existing=True)
