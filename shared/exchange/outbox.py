@@ -9,13 +9,16 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from pydantic_core import to_json
 from sqlalchemy import Insert, ScalarSelect, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col
 
+from shared.contracts.wire.envelope import DATA_BYTES_MAX
 from shared.exchange.tables import OutboxRow, Subject
 from shared.kit.bulk import insert_many
 from shared.kit.db import Transaction
+from shared.kit.errors import Coded, Conflict
 from shared.kit.ids import new_id
 from shared.kit.sealed import named
 
@@ -66,7 +69,7 @@ def insert_if_absent(tx: Transaction, table: type[Any]) -> Insert:
 
 
 async def add(tx: Transaction, outgoing: Outgoing) -> UUID:
-    """Adds the event to the outbox and returns its id; the caller holds the subject's lock."""
+    """Adds the event to the outbox and returns its id; the caller holds the subject's lock. Raises Conflict, as `row_of`."""
     told_before: Any = _told_before(outgoing.subject, outgoing.recipient)
     await tx.session.execute(insert(OutboxRow).values(named(OutboxRow, row_of(tx, outgoing, told_before))))
     wake_on_commit(tx)
@@ -77,7 +80,15 @@ def row_of(tx: Transaction, outgoing: Outgoing, after: UUID | None) -> dict[str,
     """The event's row, for a caller that puts several things into the database at once and then calls `wake_on_commit`.
 
     `after` is the event told before it to this recipient about this subject, read under the subject's lock.
+    Raises Conflict for what no envelope holds: once it is kept it would stand before everything else that its recipient is told.
     """
+    size = len(to_json(outgoing.data))  # as the event will be written
+    if size > DATA_BYTES_MAX:
+        raise Conflict(
+            "What would be told to %(agency)s is too long for one message (%(size)s bytes, of at most %(limit)s), so nothing was saved;"
+            " say it in several parts.",
+            agency=Coded(outgoing.recipient, "agency"), size=size, limit=DATA_BYTES_MAX,
+        )  # fmt: skip
     return {
         "event_id": outgoing.event_id, "recipient": outgoing.recipient, "type": outgoing.type, "dataversion": outgoing.dataversion,
         "subject": outgoing.subject, "lane_key": outgoing.lane_key, "after": after, "consent_id": outgoing.consent_id,

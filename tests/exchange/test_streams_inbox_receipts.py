@@ -8,10 +8,11 @@ import pytest
 from exchange_node import new_subject
 from exchange_pair import Pair
 
-from shared.contracts.wire.envelope import Header, Kind
+from shared.contracts.wire.envelope import DATA_BYTES_MAX, Header, Kind
 from shared.exchange import outbox
 from shared.exchange.inbox import SWEEP_BATCH
 from shared.exchange.receipts import ASK_AGAIN, GRACE, STILL
+from shared.kit.errors import Conflict
 
 
 async def test_what_is_said_is_applied_once_and_receipted(pair: Pair) -> None:
@@ -46,6 +47,17 @@ async def test_an_acute_row_is_numbered_first_and_waits_for_nobody_if_new(pair: 
     first, *_ = await pair.police.number("health")
     await pair.health.hear("police", [first])
     assert [step for _, step in pair.health.applied] == [99]
+
+
+async def test_what_no_envelope_holds_is_refused_when_it_is_said_and_holds_nobody_up(pair: Pair) -> None:
+    with pytest.raises(Conflict, match="too long for one message"):
+        await pair.police.say("health", new_subject(), 1, fails="x" * DATA_BYTES_MAX)
+    assert await pair.police.outbox_rows() == []
+    longest = DATA_BYTES_MAX - len('{"step":2,"fails":""}')
+    for step, length in ((2, longest), (3, 1)):
+        await pair.police.say("health", new_subject(), step, fails="x" * length)
+    await pair.health.hear("police", await pair.police.number("health"))
+    assert [step for _, step in pair.health.applied] == [2, 3]
 
 
 async def test_two_relays_leave_a_dense_stream(pair: Pair) -> None:

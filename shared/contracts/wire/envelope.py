@@ -29,6 +29,8 @@ ENDED_MAX = 100  # incarnations of one pair; each restore ends one
 HEADER_BYTES_MAX = 2 * 1024  # a header is about 300 bytes
 INNER_BYTES_MAX = PADDED_BYTES[-1] - LENGTH_BYTES
 CONTENT_BYTES_MAX = INNER_BYTES_MAX - 5 - HEADER_BYTES_MAX - SIGNATURE_BYTES  # an event is a few hundred bytes of codes
+# Of one event's data, as JSON: beside it an event holds names, ids and times of bounded length, some 700 bytes at the most.
+DATA_BYTES_MAX = CONTENT_BYTES_MAX - 1024
 SIGNED_AS = b"refnet inner 1\0"  # what signs an inner form never signs anything else
 
 AgencyId = Annotated[str, StringConstraints(pattern=rf"^{AGENCY_ID}$")]
