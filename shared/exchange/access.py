@@ -31,7 +31,7 @@ MIN_IN_SYNC = {3: "2"}
 # What is sealed does not shrink, so only a bomb comes compressed: the broker unpacks it, finds it too large, and refuses it.
 PLAIN = {"compression.type": "uncompressed"}
 # What a topic takes in one batch of records, whatever the cluster's own limit is: twice a batch of the relay (512 KiB), and fifteen
-# of the largest envelope (some 66 KiB). A reader is never handed more at once.
+# of the largest envelope (some 66 KiB). A broker that keeps to it hands a reader no more of a lane at once.
 RECORD_BATCH_BYTES_MAX = 1024 * 1024
 
 

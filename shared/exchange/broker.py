@@ -22,7 +22,7 @@ from sqlmodel import col
 from shared.contracts.wire.envelope import ENVELOPE_VERSION, Inner, Kind, Unopenable
 from shared.contracts.wire.statements import Statement
 from shared.contracts.wire.topics import Direction, direction_of, lane_of
-from shared.exchange.access import Access
+from shared.exchange.access import RECORD_BATCH_BYTES_MAX, Access
 from shared.exchange.inbox import Heard, Inbox, heard
 from shared.exchange.letters import Letters
 from shared.exchange.registry import Hooks
@@ -38,6 +38,10 @@ BATCH_WAIT_MS = 1_000  # a look that finds nothing; one that finds anything is a
 # How long the broker holds a fetch that finds nothing. While a batch is worked on for more than 100 ms aiokafka asks for the other
 # lanes alone, and is deaf to the busy one until that is answered: Kafka's 500 ms are what a busy lane's latency then jumps by.
 FETCH_WAIT_MS = 100
+# What one answer of the broker is asked to hold: a topic's largest batch of each lane, a dozen of the relay's in all; it lies in
+# memory until it is applied. This asks. A broker that answers with more is not stopped by it (docs/operating.md).
+FETCH_LANE_BYTES = RECORD_BATCH_BYTES_MAX
+FETCH_BYTES = 8 * RECORD_BATCH_BYTES_MAX
 SEND_TIMEOUT_S = 30.0  # a broker that takes longer is treated as away: the rows stay due
 REQUEST_TIMEOUT_MS = 5_000  # one request to the broker
 MAX_POLL_MS = 300_000  # a batch that takes longer loses its partition; the database's own waits end well before
@@ -128,6 +132,8 @@ class Receiver:
             max_records=BATCH_RECORDS,
             batch_timeout_ms=BATCH_WAIT_MS,
             fetch_max_wait_ms=FETCH_WAIT_MS,
+            fetch_max_bytes=FETCH_BYTES,
+            max_partition_fetch_bytes=FETCH_LANE_BYTES,
             max_poll_interval_ms=max_poll_ms,
             session_timeout_ms=SESSION_TIMEOUT_MS,
             group_instance_id=instance,

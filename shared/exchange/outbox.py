@@ -85,8 +85,8 @@ def row_of(tx: Transaction, outgoing: Outgoing, after: UUID | None) -> dict[str,
     size = len(to_json(outgoing.data))  # as the event will be written
     if size > DATA_BYTES_MAX:
         raise Conflict(
-            "What would be told to %(agency)s is too long for one message (%(size)s bytes, of at most %(limit)s), so nothing was saved;"
-            " say it in several parts.",
+            "What would be told to %(agency)s is too long for one message (%(size)s bytes, of at most %(limit)s), so nothing was"
+            " saved; say it in several parts.",
             agency=Coded(outgoing.recipient, "agency"), size=size, limit=DATA_BYTES_MAX,
         )  # fmt: skip
     return {

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -12,12 +13,13 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import MessageSizeTooLargeError
 from exchange_node import Node, new_subject
+from faststream.kafka import KafkaBroker
 from kafka_line import DEADLINE_S, broker_of, committed, line, nodes, until
 from servers import Kafka
 
 from shared.contracts.wire.topics import Direction
 from shared.exchange.access import RECORD_BATCH_BYTES_MAX, provision
-from shared.exchange.broker import BATCH_BYTES, Courier, Receiver
+from shared.exchange.broker import BATCH_BYTES, FETCH_BYTES, Courier, Receiver
 from shared.exchange.direct import ENVELOPE_BYTES_MAX
 from shared.exchange.herald import Herald
 from shared.exchange.relay import Relay
@@ -212,3 +214,12 @@ async def test_a_topic_takes_what_a_relay_sends_at_once_and_not_much_more(kafka:
         await producer.send_and_wait(topic, bytes(BATCH_BYTES + ENVELOPE_BYTES_MAX))
         with pytest.raises(MessageSizeTooLargeError):
             await producer.send_and_wait(topic, bytes(RECORD_BATCH_BYTES_MAX))
+
+
+def test_a_reader_asks_for_what_a_lane_may_hold_and_for_a_bounded_number_of_lanes_at_once() -> None:
+    broker = KafkaBroker("nowhere.invalid:9092")
+    nothing: Any = None
+    Receiver(nothing, nothing, nothing, nothing, nothing).subscribe(broker, ["refnet.police.to.health.v1"], "health.exchange")
+    (asked,) = (subscriber._connection_args for subscriber in broker.subscribers)
+    assert asked["max_partition_fetch_bytes"] == RECORD_BATCH_BYTES_MAX  # with less a reader would stand before the largest batch
+    assert asked["fetch_max_bytes"] == FETCH_BYTES
