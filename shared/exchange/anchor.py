@@ -17,7 +17,8 @@ from sqlmodel import col
 
 from shared.exchange.incarnations import current_incarnation, open_incarnation, remember_incarnation
 from shared.exchange.registry import Hooks
-from shared.exchange.tables import Incarnation, Stream
+from shared.exchange.said import slots
+from shared.exchange.tables import Incarnation, OutboxRow, Stream
 from shared.kit.db import Database, Transaction
 from shared.kit.errors import RefnetError
 
@@ -163,6 +164,26 @@ async def _sizes(tx: Transaction) -> dict[str, int]:
     incarnation = await current_incarnation(tx)
     query = select(col(Stream.recipient), col(Stream.size)).where(col(Stream.incarnation) == incarnation, col(Stream.size) > 0)
     return {recipient: int(size) for recipient, size in (await tx.session.execute(query)).tuples()}
+
+
+async def uncovered(tx: Transaction, anchor: Anchor) -> list[str]:
+    """The peers to whom more was sent in this life of the database than its anchor covers: elsewhere something of this agency works
+    beside an anchor of its own, or the file was lost. Raises AnchorAway."""
+    life = (await tx.session.execute(select(col(Incarnation.id)).where(col(Incarnation.is_current)))).scalar_one_or_none()
+    if life is None:
+        return []
+    sent = {recipient: await _last_sent(tx, recipient, life, size) for recipient, size in (await _sizes(tx)).items()}
+    marks = anchor.read()  # after the database: it is moved before anything is sent
+    if marks is not None and marks.incarnation > life:
+        return []  # a newer life is told of by whoever works on this copy (`is_replaced`)
+    sizes = marks.sizes if marks is not None and marks.incarnation == life else {}
+    return sorted(recipient for recipient, seq in sent.items() if seq > sizes.get(recipient, 0))
+
+
+async def _last_sent(tx: Transaction, recipient: str, life: UUID, size: int) -> int:
+    """The highest number that left; what has a number and waits to be sent is mostly nothing, so a few rows are read."""
+    query = select(col(OutboxRow.seq)).where(*slots(recipient, life, 1, size), col(OutboxRow.sent_at).is_not(None))
+    return int((await tx.session.execute(query.order_by(col(OutboxRow.seq).desc()).limit(1))).scalar() or 0)
 
 
 async def reopen(tx: Transaction, anchor: Anchor, peers: tuple[str, ...], because: str) -> UUID:

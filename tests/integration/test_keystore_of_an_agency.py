@@ -13,6 +13,7 @@ from sqlalchemy import select, text
 from sqlmodel import col
 
 import services.demo
+import services.doctor
 from services.backup import back_up, restore
 from services.doctor import examine
 from services.escrow import HOLDERS, KEYS, deposit, erase_again, read_held, shred
@@ -31,6 +32,7 @@ from shared.exchange.anchor import Anchor
 from shared.exchange.clearing import BACKUP_WINDOW
 from shared.exchange.erasing import received_key
 from shared.exchange.inbox import lay_tombstone
+from shared.kit.db import Transaction
 from shared.kit.errors import DatabaseAway, RefnetError
 from shared.kit.ids import new_id
 from shared.kit.keystore import KeyDestroyed, KeyHeld, Keystore, KeystoreAway
@@ -464,3 +466,21 @@ async def test_the_doctor_says_until_when_copies_of_the_keystore_open_what_was_e
         copy.open("a.column", sealed)
     copy.close()
     await made.database.close()
+
+
+async def test_the_doctor_names_an_anchor_that_does_not_cover_what_was_sent(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which that is: tests/exchange/test_anchors_of_two_machines.py."""
+    file, found = desk.settings.anchor("police"), list[str]()
+
+    async def uncovered(_tx: Transaction, anchor: Anchor) -> list[str]:
+        assert anchor.read() is None
+        return found
+
+    async def says() -> list[str]:
+        return [one["words"] for one in await examine(desk.settings) if str(file) in one["words"] and not one["ok"]]
+
+    monkeypatch.setattr(services.doctor, "uncovered", uncovered)
+    assert await says() == []
+    found.append("health")
+    (words,) = await says()
+    assert words.startswith(f"police: more was sent to health than the anchor {file} covers")
