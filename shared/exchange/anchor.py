@@ -60,7 +60,11 @@ class Anchor:
             ) from error
 
     def write(self, marks: Marks) -> None:
-        """Replaces it; raises AnchorAway."""
+        """Replaces it; raises AnchorAway.
+
+        It is not waited for until it is on the disk: that costs 2 to 9 ms a batch here, of some 25 that a referral takes. A power
+        cut may leave it some seconds behind a database that is whole, and behind is no misfit; the next batch moves it again.
+        """
         said = {"database": marks.database, "incarnation": str(marks.incarnation), "sizes": marks.sizes}
         fresh = self._path.with_suffix(f".{os.getpid()}.new")
         try:
