@@ -20,7 +20,7 @@ from bench.growth import LETTER_LIMIT, growth
 from bench.pipes import Ours, Pipe, Raw
 from bench.report import RESULTS, Result, of_part, publish, result, say, table, write
 from bench.servers import Servers, servers
-from bench.sizes import VARIABLE, Sizes, chosen
+from bench.sizes import Sizes, chosen
 from shared.kit.errors import RefnetError
 
 INTERRUPTED = 130  # what a shell expects after Ctrl-C
@@ -143,8 +143,7 @@ def run(part: str, work: Callable[[], Coroutine[Any, Any, list[Result]]]) -> int
     except KeyboardInterrupt:
         return INTERRUPTED
     kept = of_part(part, write(results))
-    size = os.environ.get(VARIABLE, "default")
-    words = f"last run: {size} size, {os.cpu_count()} cores, Python {platform.python_version()}; of all rows, load average "
+    words = f"last run: {os.cpu_count()} cores, Python {platform.python_version()}; of all rows, load average "
     loads = [one.load_average for one in kept]
     words += f"{min(loads):.1f} – {max(loads):.1f}"
     publish(part, kept, f"{words}.")

@@ -7,15 +7,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from bench.sizes import size_name
+
 RESULTS = Path(__file__).parent / "results.json"
 DOCS = Path(__file__).parent.parent / "docs" / "performance.md"
 PEERS = ("debezium_", "rest_")  # how the names of `make bench-peers` begin
-COLUMNS = ("name", "value", "reference", "ratio", "unit", "promised")
+COLUMNS = ("name", "value", "reference", "ratio", "unit", "promised", "size")
+UNTOLD = "–"  # the size of a row from before rows told theirs
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One figure of ours beside its reference: the raw limit's, a peer's, or a limit; with the machine's load average just then."""
+    """One figure of ours beside its reference: the raw limit's, a peer's, or a limit; with the machine's load average just then,
+    and the size of the run, because rows of several runs stand side by side."""
 
     name: str
     value: float
@@ -23,6 +27,7 @@ class Result:
     ratio: float
     unit: str
     load_average: float
+    size: str = UNTOLD
 
 
 # What the ratio is to be; None where nothing was promised.
@@ -42,6 +47,7 @@ PROMISED: dict[str, str] = {
     "debezium_p50": "< 1",
     "debezium_p99": "< 1",
     "debezium_memory": "≤ 0.1",
+    "debezium_memory_apart": "≤ 0.1",
     "rest_p50": "≤ 2",
     "rest_lost": "0 lost",
 }
@@ -50,14 +56,15 @@ PROMISED: dict[str, str] = {
 def result(name: str, value: float, reference: float, unit: str) -> Result:
     """Rounded to what a run can tell; the ratio is value / reference, whichever way is better; 0 where there is no reference."""
     ratio = round(value / reference, 3) if reference else 0.0
-    return Result(name, round(value, 2), round(reference, 2), ratio, unit, round(os.getloadavg()[0], 2))
+    return Result(name, round(value, 2), round(reference, 2), ratio, unit, round(os.getloadavg()[0], 2), size_name())
 
 
 def cells(results: Sequence[Result]) -> Iterator[tuple[str, ...]]:
     """The table's lines, its heading first."""
     yield COLUMNS
     for one in results:
-        yield (one.name, f"{one.value:,.2f}", f"{one.reference:,.2f}", f"{one.ratio:.3f}", one.unit, PROMISED.get(one.name, ""))
+        figures = (f"{one.value:,.2f}", f"{one.reference:,.2f}", f"{one.ratio:.3f}")
+        yield (one.name, *figures, one.unit, PROMISED.get(one.name, ""), one.size)
 
 
 def table(results: Sequence[Result]) -> str:

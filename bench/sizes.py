@@ -37,9 +37,14 @@ SIZES = {
 }
 
 
+def size_name() -> str:
+    """What BENCH_SIZE says."""
+    return os.environ.get(VARIABLE, "default")
+
+
 def chosen() -> Sizes:
     """The sizes that BENCH_SIZE names; raises RefnetError."""
-    name = os.environ.get(VARIABLE, "default")
+    name = size_name()
     if name not in SIZES:
         raise RefnetError(f"{VARIABLE} is '{name}'; set it to one of {', '.join(SIZES)}, or leave it out.")
     return SIZES[name]
