@@ -81,12 +81,13 @@ def cover(anchor: Anchor | None, recipient: str, rows: Sequence[streams.Numbered
 
 
 class Relay:
-    """One relay of one agency."""
+    """One relay of one agency. `anchor_away`: to whom nothing is sent because the anchor cannot be moved, with the sentence."""
 
     def __init__(self, database: Database, agency: str, seal: Seal, send: Send, hooks: Hooks, anchor: Anchor | None = None) -> None:
         self._database, self._agency, self._seal, self._send, self._hooks = database, agency, seal, send, hooks
         self._anchor = anchor
         self._turns = Turns(database)
+        self.anchor_away: dict[str, str] = {}
         self._shut: dict[str, tuple[datetime, dict[int, UUID]]] = {}
         self._woken = asyncio.Event()
 
@@ -181,6 +182,7 @@ class Relay:
                 except DatabaseAway:
                     await self._database.clock.sleep(BACK_OFF_S)
                     continue
+                self.anchor_away = {recipient: words for recipient, words in self.anchor_away.items() if recipient in wanted}
                 for recipient, lying in sorted(wanted.items()):
                     if recipient not in serving:
                         serving[recipient] = asyncio.create_task(self._serve_or_wait(recipient, lying))
@@ -202,6 +204,7 @@ class Relay:
         try:
             async with self._turns.of(recipient) as is_ours:
                 sent = await self._serve_while_full(recipient, lying) if is_ours else 0
+            self.anchor_away.pop(recipient, None)
             if not sent:
                 await self._database.clock.sleep(POLL_S)  # another relay is at it
             elif GATHERED_FROM <= sent < streams.NUMBER_BATCH:  # else nothing to gather, or a backlog
@@ -210,6 +213,7 @@ class Relay:
             await self._database.clock.sleep(BACK_OFF_S)
         except AnchorAway as error:
             log.error("anchor_away", extra={"words": str(error)})
+            self.anchor_away[recipient] = str(error)
             await self._database.clock.sleep(BACK_OFF_S)
         except Exception as error:
             # A row that cannot be sent is its own recipient's trouble only.

@@ -273,7 +273,9 @@ class ExchangeWorker:
         except (DatabaseAway, KafkaError, TimeoutError):  # told differently, and nothing that waits for it hangs
             self._watchdog.pause()
             hangs = []
-        self.stuck = " ".join(hang.words for hang in hangs) or None
+        if away := self._relay.anchor_away:  # no other sender could send either
+            hangs = [hang for hang in hangs if hang.what != "sending" or not hang.peers <= away.keys()]
+        self.stuck = " ".join([*sorted({*away.values()}), *(hang.words for hang in hangs)]) or None
         for hang in hangs:
             if hang.is_due:
                 await self._replace_what(hang)

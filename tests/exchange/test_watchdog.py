@@ -12,6 +12,7 @@ from servers import Kafka, KafkaNodeFactory, kafka_of
 from worker_pair import at_work
 
 from shared.exchange import worker as worker_module
+from shared.exchange.anchor import AnchorAway
 from shared.exchange.inbox import Heard, Outcome
 from shared.exchange.relay import BrokerAway
 from shared.exchange.watchdog import RECEIVING_STALLED, SENDING_STALLED
@@ -76,6 +77,30 @@ async def test_what_is_stuck_is_said_for_as_long_as_nothing_moves(kafka: Kafka, 
         pair.clock.ahead += SENDING_STALLED  # the next cure
         await until(lambda: pair.heard() == [0, 1])
         await until(lambda: worker.stuck is None)
+
+
+async def test_an_anchor_that_cannot_be_moved_is_named_and_no_sender_is_replaced_for_it(
+    kafka: Kafka, unique: str, two_databases: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    async with at_work(kafka, unique, two_databases) as pair:
+        worker = pair.workers[pair.police]
+        courier, cover = worker._courier, worker._anchor.cover
+
+        def no_room(*_: Any) -> None:
+            raise AnchorAway("The anchor beside the database cannot be written (No space left on device); nothing is sent.")
+
+        worker._anchor.cover = no_room  # type: ignore[method-assign, assignment]
+        await pair.say(1)
+        await until(lambda: worker.stuck is not None)
+        await pair.looks(worker, 2)
+        pair.clock.ahead += SENDING_STALLED
+        await pair.looks(worker, 2)
+        assert worker.stuck == "The anchor beside the database cannot be written (No space left on device); nothing is sent."
+        assert worker._courier is courier
+        worker._anchor.cover = cover  # type: ignore[method-assign]
+        await until(lambda: pair.heard() == [0, 1])
+        await until(lambda: worker.stuck is None)
+        assert not [r for r in caplog.records if r.message == REPLACED]
 
 
 async def test_consumers_that_hang_are_replaced_and_what_waited_is_applied(
