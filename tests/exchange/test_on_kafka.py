@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
@@ -217,9 +217,9 @@ async def test_a_topic_takes_what_a_relay_sends_at_once_and_not_much_more(kafka:
 
 
 def test_a_reader_asks_for_what_a_lane_may_hold_and_for_a_bounded_number_of_lanes_at_once() -> None:
-    broker = KafkaBroker("nowhere.invalid:9092")
-    nothing: Any = None
-    Receiver(nothing, nothing, nothing, nothing, nothing).subscribe(broker, ["refnet.police.to.health.v1"], "health.exchange")
-    (asked,) = (subscriber._connection_args for subscriber in broker.subscribers)
+    broker, parts = KafkaBroker("nowhere.invalid:9092"), [cast("Any", None)] * 5
+    Receiver(*parts).subscribe(broker, ["refnet.police.to.health.v1"], "health.exchange")
+    subscriber: Any = broker.subscribers[0]
+    asked = subscriber._connection_args
     assert asked["max_partition_fetch_bytes"] == RECORD_BATCH_BYTES_MAX  # with less a reader would stand before the largest batch
     assert asked["fetch_max_bytes"] == FETCH_BYTES
