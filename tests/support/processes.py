@@ -47,7 +47,7 @@ from shared.kit.ids import new_id
 
 DEADLINE_S = 120.0  # seconds are enough when quiet; the rest is for a machine that is busy with other things
 POLL_S = (0.05, 0.3)  # between looks, longer each time: every look is work for the one that is waited for
-STOP_DEADLINE_S = 30.0  # what a supervisor allows; a worker promises 23, whatever hangs
+STOP_DEADLINE_S = 30.0  # what a supervisor allows; a worker promises 28, whatever hangs
 IDLE_S = 2.0  # how long a connection is kept that nobody uses: the server lets it go after five, whoever speaks meanwhile
 WORDS_MAX = 30_000  # characters of a log that a failure prints: every task's stack
 KINDS = ("police", "health", "social_welfare")
