@@ -33,8 +33,8 @@ ADDED_S_MAX = 1.0
 # The same for a receipt, from the clinic's commit until the desk has it: of a stream that goes on there is one each half second.
 SIGNED_ADDED_S_MAX = 2.0
 FLAT = 1.1  # memory at its highest as against the first tenth of the way (issue: ± 10 %)
-# The same of a desk's worker that does nothing but send. Beside what a batch takes it comes to hold the keys of the 20,000 cases that
-# a process keeps: over 60,000 events it went from 179 to 195 MB, ever more slowly. What grew with every event would pass this.
+# The same of a desk's worker that does nothing but send. It comes to hold the keys of the 20,000 cases that a process keeps: over
+# 60,000 events it went from 179 to 195 MB, ever more slowly. At that pace over all 200,000 it would be over this.
 FLAT_SENDING = 1.2
 DRAIN_S = 1_500.0  # seven minutes when quiet
 PLACES = {"health": ("ndola_clinic", "acute_care"), "police": ("ndola_central_vsu", "report_to_police")}
