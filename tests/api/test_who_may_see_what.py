@@ -36,7 +36,7 @@ from services.social_welfare.returns.domain import Question
 from shared.casework import scope
 from shared.casework.accounts import sessions
 from shared.casework.accounts.barred import kept
-from shared.casework.accounts.commands import ROLES_OF, add_account, find_account, make_token
+from shared.casework.accounts.commands import add_account, find_account, make_token
 from shared.casework.accounts.tables import Attempt, CaseRead, Duty, HandOver
 from shared.casework.alarms.commands import raise_alarm
 from shared.casework.cases.looks import ids_of
@@ -52,7 +52,7 @@ from shared.casework.paper.tables import Sheet
 from shared.casework.referrals.tables import Referral, WalkIn
 from shared.casework.registers.tables import RegisterEntry
 from shared.casework.work import views as work_views
-from shared.contracts.casework.codes import Role, Urgency
+from shared.contracts.casework.codes import ROLES_OF, Role, Urgency
 from shared.kit.db import MACHINE, NOBODY
 from shared.kit.ids import new_id
 from shared.kit.sealed import Sealed

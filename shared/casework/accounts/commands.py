@@ -20,7 +20,7 @@ from shared.casework.cases.looks import ids_of
 from shared.casework.eyes.tables import Opening
 from shared.casework.here import Actor, Forbidden, Here
 from shared.casework.scope import OutOfSight, whole_agency
-from shared.contracts.casework.codes import AgencyKind, Role
+from shared.contracts.casework.codes import ROLES_OF, AgencyKind, Role
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict, NotFound
 from shared.kit.ids import new_id
@@ -29,15 +29,6 @@ TOKEN_BYTES = 32  # 256 bits: guessing is hopeless, so a plain digest is enough
 TOKEN_LIFE = timedelta(days=90)  # a script's token is renewed each quarter
 A_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 NAME_CHARACTERS_MAX = 60  # a sign-in name is typed at each shift's start; a mail address, where it is one, has 30 or so
-
-ROLES_OF: dict[AgencyKind, frozenset[Role]] = {
-    AgencyKind.POLICE: frozenset({Role.OFFICER, Role.SUPERVISOR, Role.ADMINISTRATOR}),
-    AgencyKind.HEALTH: frozenset({Role.CLINICIAN, Role.SUPERVISOR, Role.ADMINISTRATOR}),
-    AgencyKind.SOCIAL_WELFARE: frozenset({Role.SOCIAL_WORKER, Role.SUPERVISOR, Role.ADMINISTRATOR}),
-    AgencyKind.PARTNER: frozenset({Role.SOCIAL_WORKER, Role.CLINICIAN, Role.SUPERVISOR, Role.ADMINISTRATOR}),
-    AgencyKind.JUSTICE: frozenset({Role.OFFICER, Role.SUPERVISOR, Role.ADMINISTRATOR}),
-    AgencyKind.OVERSIGHT: frozenset({Role.SUPERVISOR, Role.ADMINISTRATOR}),
-}
 
 
 async def add_account(tx: Transaction, here: Here, name: str, role: Role, facility: str | None) -> Account:

@@ -13,7 +13,6 @@ from typing import Any
 from sqlalchemy import select
 from sqlmodel import col
 
-from shared.casework.accounts.commands import ROLES_OF
 from shared.casework.accounts.tables import Account
 from shared.casework.cases.commands import AddIncident, OpenCase, add_incident, open_case
 from shared.casework.cases.tables import Case, Incident
@@ -22,7 +21,7 @@ from shared.casework.eyes.commands import decoys
 from shared.casework.eyes.tables import Decoy
 from shared.casework.here import Actor, Forbidden, Here
 from shared.contracts.casework import codes, events
-from shared.contracts.casework.codes import AgeBand, ConsentHow, IncidentType, Role, Sex
+from shared.contracts.casework.codes import ROLES_OF, AgeBand, ConsentHow, IncidentType, Role, Sex
 from shared.kit.clock import SystemClock
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict

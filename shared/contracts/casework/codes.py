@@ -27,6 +27,16 @@ class Role(StrEnum):
     ADMINISTRATOR = "administrator"
 
 
+ROLES_OF: dict[AgencyKind, frozenset[Role]] = {
+    AgencyKind.POLICE: frozenset({Role.OFFICER, Role.SUPERVISOR, Role.ADMINISTRATOR}),
+    AgencyKind.HEALTH: frozenset({Role.CLINICIAN, Role.SUPERVISOR, Role.ADMINISTRATOR}),
+    AgencyKind.SOCIAL_WELFARE: frozenset({Role.SOCIAL_WORKER, Role.SUPERVISOR, Role.ADMINISTRATOR}),
+    AgencyKind.PARTNER: frozenset({Role.SOCIAL_WORKER, Role.CLINICIAN, Role.SUPERVISOR, Role.ADMINISTRATOR}),
+    AgencyKind.JUSTICE: frozenset({Role.OFFICER, Role.SUPERVISOR, Role.ADMINISTRATOR}),
+    AgencyKind.OVERSIGHT: frozenset({Role.SUPERVISOR, Role.ADMINISTRATOR}),
+}
+
+
 class ReferralState(StrEnum):
     """Where a referral stands. The recipient's database decides after issue."""
 
