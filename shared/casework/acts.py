@@ -33,7 +33,6 @@ REFUSALS: Mapping[Message, str] = {
     Message.FILES_STAY_APART: _("The two files stay apart; nothing may link them."),
     Message.WINDOW_PASSED: _("Too much time has passed for this. Care is never too late: send her."),
     Message.STOCK_NONE: _("None is left in the box. Care has it: send her."),
-    Message.NOT_ROUTABLE: _("This place is not ready; choose another place."),
 }  # fmt: skip
 # And for whatever else is said of one: of what is allowed nothing needs to be said.
 ADVICE: Mapping[Message, str] = {

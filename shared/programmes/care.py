@@ -4,9 +4,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, ClassVar
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
 
-from shared.contracts.casework.codes import Urgency
+from shared.contracts.casework.codes import CHILD_BANDS, AgeBand, IncidentType, Sex, Urgency
 from shared.programmes.situation import Situation
 from shared.programmes.terms import (
     Age,
@@ -28,6 +29,7 @@ from shared.programmes.terms import (
     Sourced,
     Version,
     YesNo,
+    said,
 )
 
 
@@ -39,6 +41,14 @@ class ByUrgency(Sourced):
     acute: Hours
     urgent: Hours
     routine: Hours
+
+    @model_validator(mode="after")
+    def _soonest_first(self) -> "ByUrgency":
+        for sooner, later in (("acute", "urgent"), ("urgent", "routine")):
+            one, other = getattr(self, sooner), getattr(self, later)
+            if one > other:
+                raise said(f"{sooner}, {one:g} hours, is more than {later}, {other:g}; what is sooner may not take longer")
+        return self
 
     def of(self, urgency: str) -> timedelta:
         """The limit as a duration."""
@@ -149,8 +159,35 @@ class When(Part):
     at: tuple[Id, ...] = ()  # kinds of facility that act
     facts: tuple[FactCode, ...] = ()  # all of them are so
     without: tuple[FactCode, ...] = ()  # none of them is so
-    within_h: Hours | None = None  # since the latest instant of the incident
-    after_h: Hours | None = None
+    within_h: Hours | None = None  # since the latest instant of the incident; the last instant belongs to it
+    after_h: Hours | None = None  # since the same: later than that
+
+    @model_validator(mode="after")
+    def _may_hold(self) -> "When":
+        mistake = self._contradiction()
+        if mistake is not None:
+            raise mistake
+        return self
+
+    def _contradiction(self) -> PydanticCustomError | None:
+        if all(getattr(self, name) in (None, ()) for name in type(self).model_fields):
+            return said("it says nothing; write a line of it, or leave it out")
+        not_known = [
+            one for one in (AgeBand.UNKNOWN, Sex.UNKNOWN, IncidentType.GBV) if one in {*self.ages, *self.sexes, *self.incidents}
+        ]
+        if not_known:
+            return said(f"'{not_known[0]}' is what is not known, and a condition holds of what is known; leave it out")
+        other = next((age for age in self.ages if self.child is not None and (age in CHILD_BANDS) is not self.child), None)
+        if other is not None:
+            return said(f"it names '{other}' and says `child: {str(self.child).lower()}`; leave one of the two out")
+        both = next((fact for fact in self.facts if fact in self.without), None)
+        if both is not None:
+            return said(f"'{both}' cannot be so and not be so; leave it out of `facts` or of `without`")
+        if self.after_h is not None and self.within_h is not None and self.after_h >= self.within_h:
+            return said(
+                f"no time is later than {self.after_h:g} and within {self.within_h:g} hours; write an after_h below within_h"
+            )
+        return None
 
     def holds(self, s: Situation) -> bool | None:
         """Whether it holds; None where something that it looks at is not known, and nothing speaks against it."""

@@ -7,14 +7,14 @@ model, and is taken from there.
 import inspect
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from shared.programmes import care, indicators, places, records, staff, vocabulary
+from shared.programmes import asked, care, indicators, places, records, staff, vocabulary
 from shared.programmes.profile import Programme
 from shared.programmes.references import REFERS
 from shared.programmes.terms import Act, Fact, Number, OneOf, Part, Sourced, Words
@@ -52,14 +52,35 @@ def _parts() -> Iterator[str]:
     for part in PARTS:
         yield f"### {part.__name__}\n\n{_told(part)}\n"
         yield from _table(part)
+        if part is care.When:
+            yield from _lines()
+
+
+def _lines() -> Iterator[str]:
+    """Which lines of a condition are known where it is asked."""
+    general = _codes(asked.IN_GENERAL)
+    yield f"Beside facts, a pathway and a rule without `act` know {general}. A rule with an `act` knows:\n"
+    by_lines: dict[frozenset[str], list[Act]] = {}
+    for act in Act:
+        by_lines.setdefault(asked.LINES_AT.get(act, frozenset()), []).append(act)
+    for lines, acts in by_lines.items():
+        yield f"- at {_codes(acts)}: {_codes(lines) if lines else 'none of them'}"
+    yield ""
+
+
+def _codes(codes: Iterable[str]) -> str:
+    return ", ".join(f"`{code}`" for code in sorted(codes))
 
 
 def _rules() -> Iterator[str]:
     yield "## The rules\n"
-    yield "Each stands under `rules:` with a name of its own: `rule:`, its parameters, `source`, and `explained` if that helps.\n"
+    yield "Each stands under `rules:` with a name of its own: `rule:`, its parameters, `source`, and `explained` if that helps."
+    yield "With `safeguard: true` no profile that extends this one changes it.\n"
     for name, rule in vocabulary.RULES.items():
         yield f"### `{name}`\n\n{_told(rule)}\n"
-        yield from _table(rule, leave_out=("rule", "source", "explained"))
+        yield from _table(rule, leave_out=("rule", "source", "explained", "safeguard"))
+        if rule in asked.ACTS:
+            yield f"`act` is one of {_codes(asked.ACTS[rule])}.\n"
 
 
 def _lists() -> Iterator[str]:
@@ -68,7 +89,20 @@ def _lists() -> Iterator[str]:
     for codes in LISTS:
         comments = _comments(codes)
         yield f"### {codes.__name__}\n\n{_told(codes)}\n"
-        yield "\n".join(f"- `{code}`{f': {comments[code.name]}' if code.name in comments else ''}" for code in codes) + "\n"
+        for code in codes:
+            said = [comments[code.name]] if code.name in comments else []
+            said += [_told_at(code)] if isinstance(code, Fact) else []
+            yield f"- `{code}`{': ' if said else ''}{'; '.join(said)}"
+        yield ""
+
+
+def _told_at(fact: Fact) -> str:
+    """Where a condition may name it."""
+    acts = [act for act, facts in asked.TOLD_AT.items() if fact in facts]
+    breaches = [act for act, facts in asked.TOLD_OF_A_BREACH.items() if fact in facts]
+    said = [f"at {_codes(acts)}"] if acts else []
+    said += [f"in a `breach_when` at {_codes(breaches)}"] if breaches else []
+    return " and ".join(said) or "no condition names it"
 
 
 def _table(part: type[Part], leave_out: tuple[str, ...] = ()) -> Iterator[str]:

@@ -111,7 +111,6 @@ class Measure(StrEnum):
     ADULTS_REPLACED = "adults_replaced"  # children for whom another adult stands in
     OUTREACH_SESSIONS = "outreach_sessions"
     PEOPLE_REACHED = "people_reached"
-    INFORMATION_CONTACTS = "information_contacts"
     SERVICES_SILENT = "services_silent"  # places that were asked and have answered nothing for thirty days
     PLACES_REPORTED = "places_reported"  # of one's own, at which anything was written down
     SHEETS_OUT = "sheets_out"  # numbered sheets that were printed and are not entered yet
@@ -137,7 +136,6 @@ class Duration(StrEnum):
     DISPATCH_TIME = "dispatch_time"
     HAND_OVER_TIME = "hand_over_time"
     SIGN_TIME = "sign_time"  # from the request for a medical report to its signature
-    SYNC_TIME = "sync_time"
     STAY_LENGTH = "stay_length"  # until she left; so far, where she is still there
 
 
@@ -203,6 +201,14 @@ class Alarm(Sourced):
 
     below: Figure | None = None
     above: Figure | None = None
+
+    @model_validator(mode="after")
+    def _tells_somebody(self) -> "Alarm":
+        if self.below is None and self.above is None:
+            raise said("it has neither below nor above, so that nobody would ever be told; write one of them")
+        if self.below is not None and self.above is not None and self.below > self.above:
+            raise said(f"every value is below {self.below:g} or above {self.above:g}; write a below that is less than above")
+        return self
 
 
 class Indicator(Part):

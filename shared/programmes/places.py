@@ -148,13 +148,13 @@ class Place(Sourced):
 
 
 class Readiness(Sourced):
-    """What a desk of some kind must have at once to be ready."""
+    """What a desk to which calls go must have at once to be ready: a desk says itself what it has. A rule `readiness_required` says
+    what comes of it."""
 
     kind: Id  # of facility
     assets: tuple[Id, ...] = ()
     certificates: tuple[Id, ...] = ()  # somebody on duty holds each; that somebody is there is always asked
     female_staff: YesNo = False
-    places: YesNo = False  # a free one
 
 
 class Channel(StrEnum):

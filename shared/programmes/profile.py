@@ -6,7 +6,7 @@ figure with its source. `load_programme` gives it whole; `check_file` says every
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -274,7 +274,11 @@ def _text_of_ours(file: Path) -> Text:
 def _layers(file: Path, depth: int) -> Text:
     """A file over everything that it extends; raises Mistaken."""
     own = _text_of_ours(file) if file.parent == PROFILES else read_text(file)
-    extends = own.value.get("extends")
+    extends, id_ = own.value.get("extends"), own.value.get("id")
+    is_found_by_name = depth > 0 or file.parent == PROFILES
+    if is_found_by_name and isinstance(id_, str) and id_ != file.stem:
+        words = f"its file is called {shown(file.stem)}, and by that it is found; call both alike"
+        own = replace(own, mistakes=[*own.mistakes, Mistake(file.name, own.mark(("id",)).line, ("id",), words)])
     if extends is None:
         return own
     mark = own.mark(("extends",))

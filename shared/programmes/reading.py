@@ -28,6 +28,7 @@ NOTHING = frozenset({"", "~", "null"})
 LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 Way = tuple[str, ...]  # the keys that lead to a value
+Found = Iterator[tuple[Way, str]]  # what is wrong: where, and in which words
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,12 +221,14 @@ def over(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def laid(base: Text, own: Text) -> Text:
-    """A text over another, each value with its place. Notes where a figure is changed and its source is not said."""
-    mistakes = [*base.mistakes, *own.mistakes, *_unsourced(base.value, own, ())]
+    """A text over another, each value with its place. Notes where it takes away what the base has or changes a safeguard, which are
+    left out of what comes of it, and where it changes or adds something and does not say its source."""
+    value, kept_back = _without_what_stays(base, own)
+    unsourced = _unsourced(base.value, value, own, ())
     replaced = {way for way in own.marks if way in base.marks and not isinstance(_at(own.value, way), dict)}
     dropped = {way for way in base.marks for length in range(1, len(way)) if way[:length] in replaced}
     marks = {way: mark for way, mark in base.marks.items() if way not in dropped}
-    return Text(over(base.value, own.value), {**marks, **own.marks}, mistakes)
+    return Text(over(base.value, value), {**marks, **own.marks}, [*base.mistakes, *own.mistakes, *kept_back, *unsourced])
 
 
 def _at(value: Any, way: Way) -> Any:
@@ -236,19 +239,70 @@ def _at(value: Any, way: Way) -> Any:
     return value
 
 
-def _unsourced(base: Mapping[str, Any], own: Text, way: Way) -> Iterator[Mistake]:
-    """Figures that a layer changes within something that has a source, which would then be claimed for them."""
-    changed = _at(own.value, way)
+def _without_what_stays(base: Text, own: Text) -> tuple[dict[str, Any], list[Mistake]]:
+    """A layer without the lines that take away a piece of the base, or change one of its safeguards; and a mistake for each."""
+    value, mistakes = dict(own.value), []
+    for section, pieces in own.value.items():
+        theirs = base.value.get(section)
+        if not isinstance(pieces, dict) or not isinstance(theirs, dict):
+            continue
+        value[section] = dict(pieces)
+        for id_, piece in pieces.items():
+            former, way = theirs.get(id_), (section, str(id_))
+            if not isinstance(former, dict):
+                continue
+            if piece is None:
+                del value[section][id_]
+                words = f"'{id_}' stands in '{base.value.get('id')}' and cannot be taken away; leave the line out"
+                mistakes.append(Mistake(own.mark(way).file, own.mark(way).line, way, words))
+            elif former.get("safeguard") is True and isinstance(piece, dict):
+                value[section][id_] = {key: one for key, one in piece.items() if over(former, {key: one}) == former}
+                words = f"'{id_}' is a safeguard of '{base.value.get('id')}', and no profile changes it; leave the line out"
+                changed = [(*way, str(key)) for key in piece if key not in value[section][id_]]
+                mistakes += [Mistake(own.mark(one).file, own.mark(one).line, one, words) for one in changed]
+    return value, mistakes
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """What the base's source speaks of, so that it would be claimed for whatever a layer writes there: a field of a piece."""
+
+    field: str
+    said: Any  # the source that the layer says of the same piece
+
+    @property
+    def is_said_anew(self) -> bool:
+        """Whether the layer says a source for the field."""
+        return self.said is not None and (not isinstance(self.said, dict) or self.field in self.said)
+
+
+UNSOURCED = frozenset({"id", "name", "extends", "source"})  # what states nothing that somebody may ask the source of
+
+
+def _unsourced(
+    base: Mapping[str, Any], own: Mapping[str, Any], text: Text, way: Way, around: _Claim | None = None
+) -> Iterator[Mistake]:
+    """What a layer changes or adds within something that has a source, which would then be claimed for it. Of the programme itself
+    only what its source speaks of counts: everything else there has a source of its own."""
     source = base.get("source")
-    said = changed.get("source") if isinstance(changed, dict) else None
-    for key, value in changed.items() if isinstance(changed, dict) else ():
-        former = base.get(key)
+    for key, value in own.items():
+        if key in UNSOURCED:
+            continue
+        claim, former = around, base.get(key)
+        if source is not None:
+            speaks = key in source if isinstance(source, dict) else key in base and not isinstance(former, dict)
+            claim = _Claim(str(key), own.get("source")) if way or speaks else None
         if isinstance(former, dict) and isinstance(value, dict):
-            if key != "source":
-                yield from _unsourced(former, own, (*way, str(key)))
-        elif source is not None and key in base and value != former and key not in ("id", "name", "extends", "source"):
-            is_named = said is not None and (not isinstance(said, dict) or key in said)
-            if not is_named and (not isinstance(source, dict) or key in source):
-                mark = own.mark((*way, str(key)))
-                words = f"it changes {shown(former)} and does not say where {shown(value)} comes from; add its `source:`"
-                yield Mistake(mark.file, mark.line, (*way, str(key)), words)
+            yield from _unsourced(former, value, text, (*way, str(key)), claim)
+        elif claim is not None and not claim.is_said_anew and (key not in base or value != former) and not _has_its_own(value):
+            mark = text.mark((*way, str(key)))
+            what = f"changes {shown(former)}" if key in base else f"adds `{key}`"
+            if isinstance(value, list | dict):
+                what = f"{'changes' if key in base else 'adds'} {'the list ' if isinstance(value, list) else ''}`{key}`"
+            it = "it" if isinstance(value, list | dict) else shown(value)
+            words = f"it {what} and does not say where {it} comes from; add its `source:`"
+            yield Mistake(mark.file, mark.line, (*way, str(key)), words)
+
+
+def _has_its_own(value: Any) -> bool:
+    return isinstance(value, dict) and "source" in value

@@ -4,15 +4,25 @@ from collections.abc import Iterator, Mapping
 from math import inf
 from typing import TYPE_CHECKING
 
-from shared.contracts.casework.codes import PROVIDED_BY, AgencyKind, CareClock, CareProduct, ConsentItem, FacilityMode
+from shared.contracts.casework.codes import (
+    PROVIDED_BY,
+    ROLES_OF,
+    AgencyKind,
+    CareClock,
+    ConsentItem,
+    FacilityMode,
+    Role,
+    Urgency,
+)
 from shared.programmes import vocabulary
 from shared.programmes.care import Pathway, ReportForm, When
-from shared.programmes.indicators import REPLAYED, Formula, Indicator, Series
+from shared.programmes.in_vain import in_vain
+from shared.programmes.indicators import REPLAYED, Formula, Indicator, Measure, Series
 from shared.programmes.places import Agreement, FacilityKind, FacilityStatus, Hotline, Place, Readiness
-from shared.programmes.reading import Mistake, Text, Way
+from shared.programmes.reading import Found, Mistake, Text, Way
 from shared.programmes.records import Readers, RecordType
 from shared.programmes.staff import Certificate, StaffRole
-from shared.programmes.terms import FACT_LETTERS, Act, Fact, Part, Sourced, near, shown
+from shared.programmes.terms import FACT_LETTERS, Act, Part, Sourced, near, shown
 
 if TYPE_CHECKING:
     from shared.programmes.profile import Programme
@@ -55,15 +65,12 @@ REFERS: dict[type[Part], dict[str, Named]] = {
 
 def mistakes_between(programme: "Programme", text: Text) -> list[Mistake]:
     """Every mistake that only shows when the whole is there."""
-    found = [*_references(programme), *_facilities(programme), *_pathways(programme), *_figures(programme), *_registers(programme)]
-    found += [*_routes(programme), *_agreements(programme), *_of_one_act(programme), *_needs_that_nobody_meets(programme)]
-    found += [*_certificates_that_nobody_keeps(programme), *_conditions_that_nobody_knows(programme)]
-    found += [*_presets(programme), *_shares(programme), *_replays(programme), *_windows(programme), *_said_in_vain(programme)]
+    found = [*_references(programme), *_twice(programme), *_facilities(programme), *_staff(programme), *_pathways(programme)]
+    found += [*_figures(programme), *_registers(programme), *_routes(programme), *_agreements(programme), *in_vain(programme)]
+    found += [*_presets(programme), *_shares(programme), *_replays(programme), *_years(programme), *_limits(programme, text)]
+    found += _windows(programme)
     marked = [(way, words, text.mark(way)) for way, words in found]
     return [Mistake(mark.file, mark.line, way, words) for way, words, mark in marked]
-
-
-Found = Iterator[tuple[Way, str]]
 
 
 def parts_of(part: Part, way: Way = ()) -> Iterator[tuple[Way, Part]]:
@@ -120,8 +127,37 @@ def _facilities(programme: "Programme") -> Found:
             if of is not None and asset not in of.assets:
                 words = f"'{ready.kind}' does not have '{asset}'; add it to its `assets`, or leave it out"
                 yield ("readiness", id_, "assets"), words
-        if ready.places and of is not None and of.places is None:
-            yield ("readiness", id_, "places"), f"'{ready.kind}' says nothing of its places; add `places:` to it"
+
+
+def _staff(programme: "Programme") -> Found:
+    """Whoever works somewhere is of that agency, with a role that its kind has."""
+    for id_, kind in programme.facilities.items():
+        for name in kind.staff:
+            one = programme.staff.get(name)
+            if one is not None and one.agency != kind.agency:
+                yield ("facilities", id_, "staff"), f"'{name}' is of '{one.agency}', and this is a place of '{kind.agency}'"
+    for id_, one in programme.staff.items():
+        yield from _roles(programme, ("staff", id_, "role"), one.agency, (one.role,))
+
+
+def _roles(programme: "Programme", way: Way, agency: str, roles: tuple[Role, ...]) -> Found:
+    of = programme.agencies.get(agency)
+    for role in roles if of is not None else ():
+        if of is not None and role not in ROLES_OF[of.kind]:
+            yield way, f"nobody of '{agency}' has the role '{role}'; write one of: {', '.join(sorted(ROLES_OF[of.kind]))}"
+
+
+def _twice(programme: "Programme") -> Found:
+    """A list that names something twice: a slip, or a sum that counts it twice."""
+    for way, part in parts_of(programme):
+        for name, field in type(part).model_fields.items():
+            value = getattr(part, name)
+            if isinstance(value, tuple) and name not in MAY_REPEAT:
+                for one in dict.fromkeys(one for number, one in enumerate(value) if one in value[:number]):
+                    yield (*way, field.alias or name), f"{shown(one)} stands twice; keep one of them"
+
+
+MAY_REPEAT = frozenset({"period", "kinds"})  # of one year alone; and what an indicator says of itself
 
 
 def _pathways(programme: "Programme") -> Found:
@@ -153,6 +189,8 @@ def _routes(programme: "Programme") -> Found:
         words = f"{len(rules)} rules say where its calls go; write exactly one `route_by` for `route_call`"
         yield ("hotline",), words
     for id_, rule in programme.rules.items():
+        if isinstance(rule, vocabulary.RouteBy) and programme.hotline is None:
+            yield ("rules", id_), "there is no hotline of which it would route the calls; add `hotline`, or leave it out"
         if isinstance(rule, vocabulary.RouteBy) and rule.act is not Act.ROUTE_CALL:
             words = (
                 f"only calls are routed, and this is about '{rule.act}'; write `act: route_call`, or a pathway for what is referred"
@@ -174,100 +212,6 @@ def _elsewhere(programme: "Programme", kinds: tuple[str, ...], agency: str, way:
             yield way, words
 
 
-# What a rule about giving a product speaks of: its product, and the care whose window counts.
-OF_ACT = {
-    Act.DISPENSE_EMERGENCY_CONTRACEPTION: (CareProduct.EMERGENCY_CONTRACEPTION, CareClock.EMERGENCY_CONTRACEPTION),
-    Act.DISPENSE_PEP_STARTER: (CareProduct.PEP_STARTER, CareClock.PEP),
-}
-
-
-def _of_one_act(programme: "Programme") -> Found:
-    """A rule about giving one product names that product and its window; and nobody gives one without a certificate."""
-    rules = programme.rules.items()
-    certified = {rule.act for _id, rule in rules if isinstance(rule, vocabulary.CertificateRequired)}
-    for id_, rule in rules:
-        act: Act | None = getattr(rule, "act", None)
-        if act not in OF_ACT or isinstance(rule, vocabulary.BlockedAct):
-            continue
-        product, window = OF_ACT[act]
-        if isinstance(rule, vocabulary.StockNeeded | vocabulary.RepeatWarns) and rule.product is not product:
-            yield ("rules", id_, "product"), f"'{act}' gives '{product}', and not '{rule.product}'"
-        if isinstance(rule, vocabulary.WithinWindow) and rule.window is not window:
-            yield ("rules", id_, "window"), f"the window of '{act}' is '{window}', and not '{rule.window}'"
-        if act not in certified:
-            yield ("rules", id_, "act"), f"nobody may do '{act}' yet; add a `certificate_required` that says with which certificate"
-
-
-# What the feature that asks about an act can tell of it. A fact that nobody can show would refuse the act for ever.
-_OF_A_CASE = frozenset({Fact.ASSENT, Fact.SAFE_ADULT, Fact.CAREGIVER_SUSPECTED})
-_OF_AN_INCIDENT = _OF_A_CASE | {Fact.HURT_NOW}
-TOLD_AT: dict[Act, frozenset[Fact]] = {
-    Act.REFER: _OF_AN_INCIDENT, Act.CLOSE: _OF_AN_INCIDENT, Act.REGISTER_COMPLAINT: _OF_AN_INCIDENT,
-    Act.HAND_OVER_TO_PROSECUTOR: _OF_AN_INCIDENT, Act.TAKE_STATEMENT: _OF_A_CASE, Act.ADMIT_TO_STAY: _OF_A_CASE,
-    Act.EXAMINE: _OF_A_CASE | {Fact.POLICE_ORDER}, Act.SIGN_MEDICAL_REPORT: _OF_A_CASE | {Fact.SIGNED},
-    Act.TAKE_MEDICAL_REPORT: _OF_A_CASE, Act.CONTINUE_STAY: frozenset({Fact.SUPERVISOR_AGREES}),
-    Act.RETURN_TO_FAMILY: frozenset({Fact.SHE_AGREES, Fact.RISK_CHECKED}),
-    Act.RETURN_PROPERTY: frozenset({Fact.RETURN_ASKED_FOR, Fact.HANDED_BACK, Fact.SIGNED}),
-    Act.TELL_STATUS: frozenset({Fact.OWN_WORD, Fact.SAFE_PHONE}), Act.CALL_BACK: frozenset({Fact.MARKED_SAFE}),
-    Act.DISPENSE_EMERGENCY_CONTRACEPTION: frozenset({Fact.SHE_AGREES}), Act.DISPENSE_PEP_STARTER: frozenset({Fact.SHE_AGREES}),
-}  # fmt: skip
-
-
-# What somebody who writes a breach down tells of it beside that.
-TOLD_OF_A_BREACH: dict[Act, frozenset[Fact]] = {Act.RECEIVE: frozenset({Fact.POLICE_REPORT_DEMANDED, Fact.REQUEST_RECORDED})}
-
-
-# Where police do it, and it is asked about: they alone keep their people's certificates.
-CERTIFIED_AT = frozenset(
-    {
-        Act.REGISTER_COMPLAINT, Act.TAKE_STATEMENT, Act.DISPENSE_EMERGENCY_CONTRACEPTION, Act.DISPENSE_PEP_STARTER, Act.REFER,
-        Act.CLOSE, Act.TAKE_MEDICAL_REPORT, Act.ADMIT_TO_STAY, Act.CONTINUE_STAY, Act.RETURN_PROPERTY, Act.CALL_BACK,
-        Act.RECORD_SUSPECT, Act.HAND_OVER_TO_PROSECUTOR, Act.TRAIN_OTHERS,
-    }
-)  # fmt: skip
-
-
-def _certificates_that_nobody_keeps(programme: "Programme") -> Found:
-    for id_, rule in programme.rules.items():
-        if isinstance(rule, vocabulary.CertificateRequired) and rule.act not in CERTIFIED_AT:
-            words = f"nobody's certificates are looked at for '{rule.act}'; write one of: {', '.join(sorted(CERTIFIED_AT))}"
-            yield ("rules", id_, "act"), words
-
-
-def _needs_that_nobody_meets(programme: "Programme") -> Found:
-    for id_, rule in programme.rules.items():
-        if not isinstance(rule, vocabulary.ActNeeds) or rule.may_follow:
-            continue
-        for fact in rule.facts:
-            told = TOLD_AT.get(rule.act, frozenset())
-            if fact not in told:
-                known = ", ".join(sorted(told)) or "nothing"
-                words = (
-                    f"nobody can show '{fact}' at '{rule.act}', so it would be refused for ever; known there: {known}; "
-                    "or write `may_follow: true`"
-                )
-                yield ("rules", id_, "facts"), words
-
-
-def _conditions_that_nobody_knows(programme: "Programme") -> Found:
-    """A fact that nobody tells where a condition is asked about is never known, so that the condition never holds."""
-    conditions: list[tuple[Way, When | None, frozenset[Fact]]] = [
-        (("pathways", id_, "when"), one.when, TOLD_AT[Act.REFER]) for id_, one in programme.pathways.items()
-    ]
-    for id_, rule in programme.rules.items():
-        act = getattr(rule, "act", Act.REFER)  # what is proposed is asked about where she is sent on
-        told = TOLD_AT.get(act, frozenset()) | TOLD_OF_A_BREACH.get(act, frozenset())
-        if isinstance(rule, vocabulary.FastTrack):
-            told = frozenset()  # at the door nobody has asked anything yet
-        conditions.append((("rules", id_, "when"), getattr(rule, "when", None), told))
-    for way, when, told in conditions:
-        for name in ("facts", "without") if when is not None else ():
-            for fact in getattr(when, name):
-                if fact not in told:
-                    known = ", ".join(sorted(told)) or "nothing"
-                    yield (*way, name), f"nobody tells '{fact}' where this is asked, so nobody can know it; told there: {known}"
-
-
 # The longest limit that is published of each (domain guide, section 3): a programme may be stricter. Longer, somebody would be told
 # that there is time which there is not.
 LONGEST_H = {CareClock.PEP: 72, CareClock.EMERGENCY_CONTRACEPTION: 120}
@@ -281,16 +225,30 @@ def _windows(programme: "Programme") -> Found:
             yield ("windows", str(care), "hours"), words
 
 
-def _said_in_vain(programme: "Programme") -> Found:
-    """Rules that are passed over, because another one stands before them, or because nobody is where they lead."""
-    stays = [id_ for id_, rule in programme.rules.items() if isinstance(rule, vocabulary.StayLimit)]
-    for id_ in stays[1:]:
-        yield ("rules", id_), f"a stay has one limit, and '{stays[0]}' says it; leave one of the two out"
-    for id_, rule in programme.rules.items():
-        kinds = [programme.facilities.get(kind) for kind in rule.to] if isinstance(rule, vocabulary.AgeRoutesTo) else []
-        known = [kind for kind in kinds if kind is not None]
-        if known and not any(kind.status is FacilityStatus.OPEN and kind.count for kind in known):
-            yield ("rules", id_, "to"), "no place of these kinds is open, so that nobody would be sent there; name one that is"
+# The longest time after which it is said that a request was lost sight of. Of what is acute, before the shortest window of care has
+# closed: PEP's 72 hours. Of anything else, 90 days: later no answer is one.
+LAPSE_H_MAX = {Urgency.ACUTE: 72.0, Urgency.URGENT: 2_160.0, Urgency.ROUTINE: 2_160.0}
+# Which limit is not above which, and what it is the limit of.
+NOT_ABOVE = (
+    ("delivered_h", "acknowledge_h"), ("acknowledge_h", "lapse_h"), ("stalled_h", "lapse_h"), ("ladder_step_h", "lapse_h"),
+)  # fmt: skip
+
+
+def _limits(programme: "Programme", text: Text) -> Found:
+    """Somebody is told of each step before it is said that all is lost."""
+    limits, own = programme.limits, text.mark(()).file
+    for urgency in Urgency:
+        for earlier, later in NOT_ABOVE:
+            sooner, last = (getattr(getattr(limits, name), urgency) for name in (earlier, later))
+            if sooner > last:
+                words = f"`{earlier}`, {sooner:g} hours, is above `{later}`, {last:g}; what comes first may not take longer"
+                ways = [("limits", name, str(urgency)) for name in (earlier, later)]
+                at = next((way for way in ways if text.mark(way).file == own), ways[0])  # what this file says, not what it extends
+                yield at, words
+        most, lapse = LAPSE_H_MAX[urgency], getattr(limits.lapse_h, urgency)
+        if lapse > most:
+            words = f"for '{lapse:g}' hours nobody would be told that it is still open; write {most:,.0f} or less"
+            yield ("limits", "lapse_h", str(urgency)), words
 
 
 def _presets(programme: "Programme") -> Found:
@@ -304,8 +262,22 @@ def _shares(programme: "Programme") -> Found:
         if one.at_least is not None and not 0 < one.at_least <= 1:
             words = f"'{one.at_least:g}' is no share; write more than 0 and at most 1, as 0.95 for 95 %"
             yield ("indicators", id_, "at_least"), words
+        most = MOST_OF.get(one.formula, inf)
+        if one.alarm is not None and one.formula not in BELOW_NOUGHT:
+            if one.alarm.below is not None and not 0 < one.alarm.below <= most:
+                may = "more than 0" if most == inf else f"more than 0, and {most} at most"
+                yield (
+                    ("indicators", id_, "alarm", "below"),
+                    f"'{one.alarm.below:g}' tells nobody, or always, of the formula {one.formula}; write {may}",
+                )
+            if one.alarm.above is not None and not 0 <= one.alarm.above < most:
+                may = "0 or more" if most == inf else f"0 or more, and less than {most}"
+                yield (
+                    ("indicators", id_, "alarm", "above"),
+                    f"'{one.alarm.above:g}' tells nobody, or always, of the formula {one.formula}; write {may}",
+                )
         for part, expect in (("expect", programme.expect), ("expect_unmanned", programme.expect_unmanned)):
-            expected, most = expect.get(id_), MOST_OF.get(one.formula, inf)
+            expected = expect.get(id_)
             if expected is not None and one.formula not in BELOW_NOUGHT and not 0 <= expected.value <= most:
                 may = "0 or more" if most == inf else f"0 to {most}"
                 yield (part, id_, "value"), f"'{expected.value:g}' cannot come of the formula {one.formula}; write {may}"
@@ -320,6 +292,19 @@ def _replays(programme: "Programme") -> Found:
         if series.measure not in REPLAYED:
             words = f"'{series.measure}' cannot be replayed; write one of: {', '.join(sorted(REPLAYED))}"
             yield ("replay", id_, "measure"), words
+    first: dict[tuple[Measure, str], str] = {}
+    for id_, series in programme.replay.items():
+        before = first.setdefault((series.measure, series.kind), id_)
+        if before != id_:
+            words = f"'{before}' has '{series.measure}' of '{series.kind}' already, and both would be added up; keep one of them"
+            yield ("replay", id_, "measure"), words
+        for year in series.numbers if programme.period is not None else ():
+            if programme.period is not None and not programme.period[0] <= year <= programme.period[1]:
+                yield ("replay", id_, "numbers", str(year)), _outside(programme.period, year)
+        yield from _more_than_came(programme, id_, series)
+
+
+def _years(programme: "Programme") -> Found:
     years = {series.measure: set(series.numbers) for series in programme.replay.values()}
     for id_, one in programme.indicators.items():
         for name in ("year", "since"):
@@ -328,10 +313,25 @@ def _replays(programme: "Programme") -> Found:
                 listed = ", ".join(map(str, sorted(known)))
                 yield ("indicators", id_, name), f"the replay of '{one.of}' has no numbers of {year}; it has them of {listed}"
             elif year is not None and programme.period is not None and not programme.period[0] <= year <= programme.period[1]:
-                yield (
-                    ("indicators", id_, name),
-                    f"{year} lies outside the programme's period, {programme.period[0]} to {programme.period[1]}",
-                )
+                yield ("indicators", id_, name), _outside(programme.period, year)
+
+
+def _outside(period: tuple[int, int], year: int) -> str:
+    return f"{year} lies outside the programme's period, {period[0]} to {period[1]}"
+
+
+CAME = (Measure.REPORTS, Measure.REPORTS_SEXUAL_VIOLENCE)
+OF_WHO_CAME = frozenset({Measure.CASES_REFERRED_TO_HEALTH, Measure.DOSES, Measure.STAYS})  # each happens to somebody who reported
+
+
+def _more_than_came(programme: "Programme", id_: str, series: Series) -> Found:
+    came = [one for one in programme.replay.values() if one.measure in CAME and one.kind == series.kind]
+    for year, numbers in series.numbers.items() if series.measure in OF_WHO_CAME else ():
+        for place, count in enumerate(numbers):
+            reports = sum(one.numbers[year][place] for one in came if len(one.numbers.get(year, ())) > place)
+            if count > reports:
+                words = f"the number {place + 1}, {count}, is more than the {reports} reports there; nobody else can be counted"
+                yield ("replay", id_, "numbers", str(year)), words
 
 
 def _agreements(programme: "Programme") -> Found:
@@ -371,8 +371,15 @@ def _figures(programme: "Programme") -> Found:
 
 def _registers(programme: "Programme") -> Found:
     for id_, record in programme.records.items():
+        for name in record.kept_at:
+            at = programme.facilities.get(name)
+            if at is not None and at.agency != record.agency:
+                words = f"'{name}' is a place of '{at.agency}', and '{record.agency}' keeps this"
+                yield ("records", id_, "kept_at"), words
         posts = {post for kind in programme.facilities.values() if kind.agency == record.agency for post in kind.posts}
         for way, part in parts_of(record, ("records", id_)):
+            if isinstance(part, Readers):
+                yield from _roles(programme, (*way, "roles"), record.agency, part.roles)
             for post in part.posts if isinstance(part, Readers) else ():
                 if post not in posts:
                     yield (

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from shared.contracts.casework.codes import AT_ONCE
 from shared.programmes import vocabulary as v
+from shared.programmes.asked import GIVING
 from shared.programmes.places import FacilityStatus, FallBack, Mandate, Readiness, RoutingKey
 from shared.programmes.profile import Programme
 from shared.programmes.situation import Answer, DeskNow, Message, Situation, Verdict
@@ -19,7 +20,6 @@ from shared.programmes.staff import Standing
 from shared.programmes.terms import Act, Fact, Sourced
 
 GRAVITY = {Verdict.REFUSED: 3, Verdict.WARNS: 2, Verdict.PROPOSES: 1, Verdict.ALLOWED: 0}
-GIVING = frozenset({Act.DISPENSE_EMERGENCY_CONTRACEPTION, Act.DISPENSE_PEP_STARTER})  # the only acts that time may refuse
 
 
 def answers(programme: Programme, situation: Situation) -> tuple[Answer, ...]:
@@ -95,7 +95,7 @@ def within_window(programme: Programme, rule: v.WithinWindow, s: Situation) -> A
         return _says(Verdict.WARNS, Message.WINDOW_NOT_KNOWN)
     if fits:
         return _says(Verdict.ALLOWED, Message.WINDOW_OPEN, until=ends)
-    if s.act not in GIVING:
+    if s.act not in GIVING:  # the only acts that time may refuse
         return _says(Verdict.WARNS, Message.NEVER_TOO_LATE_FOR_CARE, until=ends)
     return _says(Verdict.REFUSED, Message.WINDOW_PASSED, until=ends)
 
@@ -172,15 +172,13 @@ def age_routes_to(programme: Programme, rule: v.AgeRoutesTo, s: Situation) -> An
 
 
 def readiness_of(programme: Programme, desk: DeskNow) -> tuple[bool | None, tuple[str, ...]]:
-    """Whether a desk has all that makes its kind ready, and what it lacks; None where something was not reported. What a rule only
-    flags (`is_routable_without`) does not count."""
+    """Whether a desk has all that rules require of its kind, and what it lacks; None where something was not reported. What a rule
+    only flags (`is_routable_without`) does not count."""
     lacking: list[str] = []
     unknown = desk.is_staffed is None
-    spared = {
-        rule.readiness for rule in programme.rules.values() if isinstance(rule, v.ReadinessRequired) and rule.is_routable_without
-    }
-    for id_, ready in programme.readiness.items():
-        if ready.kind == desk.kind and id_ not in spared:
+    rules = (rule for rule in programme.rules.values() if isinstance(rule, v.ReadinessRequired) and not rule.is_routable_without)
+    for ready in (programme.readiness[rule.readiness] for rule in rules):
+        if ready.kind == desk.kind:
             lacks, is_unknown = _lacks(ready, desk)
             lacking += lacks
             unknown = unknown or is_unknown
@@ -196,8 +194,6 @@ def _lacks(ready: Readiness, desk: DeskNow) -> tuple[list[str], bool]:
     ]
     if ready.female_staff:
         asked.append(("female_staff", desk.has_female_staff))
-    if ready.places:
-        asked.append(("places", None if desk.places_free is None else desk.places_free > 0))
     return [name for name, there in asked if there is False], any(there is None for _name, there in asked)
 
 
@@ -238,22 +234,9 @@ def _falls(programme: Programme, step: FallBack, desk: DeskNow, s: Situation) ->
     return is_open if step is FallBack.ANY_OPEN else False  # the last resort is no desk: the hotline's own post keeps it
 
 
-def readiness_required(programme: Programme, rule: v.ReadinessRequired, s: Situation) -> Answer | None:
-    """Says whether the place that is asked is ready; another is offered where it is not. What was not reported is not assumed."""
-    ready = programme.readiness[rule.readiness]
-    desk = next((one for one in s.desks if one.kind == ready.kind), None)
-    if s.act not in {Act.REFER, Act.ROUTE_CALL, Act.RECEIVE} or desk is None:
-        return None
-    lacks, is_unknown = _lacks(ready, desk)
-    lacks += ["staffed"] if desk.is_staffed is False else []
-    if not lacks:
-        known = (Verdict.WARNS, Message.READINESS_NOT_KNOWN) if is_unknown else (Verdict.ALLOWED, Message.READY)
-        return _says(*known, to_desks=(desk.id,))
-    # Whoever is already there is received: readiness keeps nobody out.
-    may = rule.is_routable_without or s.act is Act.RECEIVE
-    others = tuple(one.id for one in s.desks if one.id != desk.id and readiness_of(programme, one)[0])
-    found = (Verdict.WARNS, Message.NOT_READY) if may else (Verdict.REFUSED, Message.NOT_ROUTABLE)
-    return _says(*found, missing=tuple(lacks), to_desks=others, raises_alarm=True)
+def readiness_required(_programme: Programme, _rule: v.ReadinessRequired, _s: Situation) -> None:
+    """Says nothing by itself: what it requires `route_by` looks at where a call finds its desk (`readiness_of`), and what it only
+    flags stands beside the call. Of any other place nobody here knows how it stands, and whoever is there is received."""
 
 
 def mandate_of(programme: Programme, kind: str) -> Mandate | None:

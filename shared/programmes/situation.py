@@ -40,7 +40,6 @@ class DeskNow:
     assets: frozenset[str] | None = None
     certificates: frozenset[str] | None = None  # held, and valid, by somebody who is on duty
     has_female_staff: bool | None = None
-    places_free: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +70,7 @@ class Situation:
     form: str | None = None
     form_version: int | None = None
     stay: Stay | None = None
-    desks: tuple[DeskNow, ...] = ()  # candidates of a route, nearest first; or the one place that is asked
+    desks: tuple[DeskNow, ...] = ()  # candidates of a route, nearest first
     absent: frozenset[str] = frozenset()  # ids of staff whose seat is empty
 
     @property
@@ -122,9 +121,6 @@ class Message(StrEnum):
     ROUTED = "routed"
     ROUTED_FALL_BACK = "routed_fall_back"
     NO_DESK_READY = "no_desk_ready"
-    READY = "ready"
-    NOT_READY = "not_ready"
-    READINESS_NOT_KNOWN = "readiness_not_known"
     FEE_IS_A_BREACH = "fee_is_a_breach"
     FORM_VERSION_OLD = "form_version_old"
     FORM_NOT_OURS = "form_not_ours"
@@ -141,7 +137,6 @@ class Message(StrEnum):
     MAY_FOLLOW = "may_follow"
     BREACH = "breach"
     FILES_STAY_APART = "files_stay_apart"
-    NOT_ROUTABLE = "not_routable"
 
 
 @dataclass(frozen=True, slots=True)

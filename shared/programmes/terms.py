@@ -357,30 +357,24 @@ class Act(StrEnum):
 class Fact(StrEnum):
     """What may be known of a situation, beside its coded needs: true, not true, or not known."""
 
-    STOCK_OUT = "stock_out"
     HURT_NOW = "hurt_now"
     SHE_AGREES = "she_agrees"  # to this act, asked and said yes
     ASSENT = "assent"  # a child's own yes
     SAFE_ADULT = "safe_adult"
     CAREGIVER_SUSPECTED = "caregiver_suspected"
-    UNCONSCIOUS = "unconscious"
     RISK_CHECKED = "risk_checked"
     MARKED_SAFE = "marked_safe"  # she said that she may be called
     OWN_WORD = "own_word"  # whoever asks has said the word that she chose
     SAFE_PHONE = "safe_phone"
     RETURN_ASKED_FOR = "return_asked_for"  # she asked for her property
     HANDED_BACK = "handed_back"
-    ONWARD_PLANNED = "onward_planned"  # a place after the stay is agreed
+    ONWARD_PLANNED = "onward_planned"  # a place after the stay is agreed: `stay_limit` looks at it
     SUPERVISOR_AGREES = "supervisor_agrees"
     POLICE_ORDER = "police_order"
-    PROTOCOL_ADOPTED = "protocol_adopted"
-    FEMALE_STAFF = "female_staff"
-    INTERPRETER = "interpreter"
-    TRANSPORT = "transport"
     SIGNED = "signed"
     REQUEST_RECORDED = "request_recorded"  # that she came here is written down
     POLICE_REPORT_DEMANDED = "police_report_demanded"  # before care
-    IS_ACCUSED = "is_accused"  # the person is also accused of something
+    IS_ACCUSED = "is_accused"  # the person is also accused of something: `files_apart` looks at it
 
 
 ActCode = Annotated[Act, BeforeValidator(OneOf(Act, "act"))]

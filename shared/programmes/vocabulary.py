@@ -2,7 +2,7 @@
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from shared.programmes.care import When
 from shared.programmes.places import FallBack, RoutingKey
@@ -21,13 +21,16 @@ from shared.programmes.terms import (
     RoleCode,
     Sourced,
     YesNo,
+    said,
 )
 
 
 class Rule(Sourced):
-    """One rule of a programme. `explained` is for whoever reads the profile; screens have their own sentences."""
+    """One rule of a programme. `explained` is for whoever reads the profile; screens have their own sentences. A rule that is a
+    `safeguard` is changed by no profile that extends the one in which it stands."""
 
     explained: Named | None = None
+    safeguard: YesNo = False
 
 
 class CertificateRequired(Rule):
@@ -80,6 +83,12 @@ class SuggestWhen(Rule):
     packages: tuple[Package, ...] = ()
     to: tuple[Id, ...] = ()
 
+    @model_validator(mode="after")
+    def _proposes(self) -> "SuggestWhen":
+        if not self.packages and not self.to:
+            raise said("it proposes nothing; write `packages`, `to`, or both")
+        return self
+
 
 class FastTrack(Rule):
     """Nobody whom it covers stands in a queue."""
@@ -118,11 +127,13 @@ class RouteBy(Rule):
 
 
 class ReadinessRequired(Rule):
-    """A desk without what makes it ready is either not routable, or is flagged and another place is offered."""
+    """Where calls are routed, a desk that says that it lacks what makes it ready gets none; or, with `is_routable_without`, it gets
+    them, and the nearest desk that has the thing stands beside the call. It is asked there and nowhere else: nobody knows how the
+    places of another agency stand, and whoever is at a door is received."""
 
     rule: Literal["readiness_required"]
     readiness: Id
-    is_routable_without: YesNo = False
+    is_routable_without: YesNo = False  # of things alone: a room, a vehicle
 
 
 class FeeBlocks(Rule):
@@ -190,8 +201,8 @@ class ActNeeds(Rule):
     act: ActCode
     facts: tuple[FactCode, ...] = Field(min_length=1)
     when: When | None = None
-    may_follow: YesNo = False
-    within_h: Hours | None = None  # where it may follow: in what time, before a post is told
+    may_follow: YesNo = False  # at `refer`, and of the order at `examine`: there somebody is told what lacks
+    within_h: Hours | None = None  # of the order of an examination, where it may follow: in what time, before a post is told
 
 
 class BreachWhen(Rule):
@@ -201,7 +212,7 @@ class BreachWhen(Rule):
     figures: ClassVar[tuple[str, ...]] = ("within_h",)
     act: ActCode
     when: When
-    within_h: Hours | None = None  # how long it may be so before a watcher says that it is one; left out: only people say so
+    within_h: Hours | None = None  # of what she asked back: how long until a watcher says so; left out: only people do
 
 
 class FilesApart(Rule):

@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from shared.casework.acts import ADVICE, REFUSALS
+from shared.programmes.asked import BEFORE, WRITTEN_DOWN
 from shared.programmes.situation import Message
 from shared.programmes.terms import Act
 
@@ -13,10 +14,10 @@ ROOT = Path(__file__).parents[2]
 # What is allowed, and what a route or a clock says of itself: nobody needs to read a sentence of it.
 SAYS_NOTHING = {
     Message.CERTIFICATE_HELD, Message.WINDOW_OPEN, Message.STOCK_THERE, Message.REFERRAL_THERE, Message.STAY_WITHIN_LIMIT,
-    Message.MUST_ACCEPT, Message.READY,
+    Message.MUST_ACCEPT,
 }  # fmt: skip
-# Of a route the desk is what is read (hotline.domain.route), of readiness what a desk lacks (programmes.rules.readiness_of).
-READ_OTHERWISE = {Message.ROUTED_FALL_BACK, Message.NO_DESK_READY, Message.NOT_READY, Message.READINESS_NOT_KNOWN}
+# Of a route the desk is what is read (hotline.domain.route).
+READ_OTHERWISE = {Message.ROUTED_FALL_BACK, Message.NO_DESK_READY}
 
 
 @cache
@@ -26,10 +27,13 @@ def trees() -> list[ast.Module]:
     return [ast.parse(text) for file in files if "shared.programmes" in (text := file.read_text())]
 
 
-def named(kind: str) -> set[str]:
-    """The members of an enumeration of the programmes that an agency's code names, under whatever name it has there."""
+def named(kind: str, beside: str = "") -> set[str]:
+    """The members of an enumeration of the programmes that an agency's code names, under whatever name it has there; of modules
+    that name something else beside it, where that is said."""
     found: set[str] = set()
     for tree in trees():
+        if beside and not any(isinstance(node, ast.Name) and node.id == beside for node in ast.walk(tree)):
+            continue
         names = {
             one.asname or one.name
             for node in ast.walk(tree)
@@ -44,6 +48,12 @@ def named(kind: str) -> set[str]:
 
 def test_every_act_has_somebody_who_asks() -> None:
     assert {act.name for act in Act} - named("Act") == set()
+
+
+def test_where_the_checks_say_that_a_rule_is_asked_it_is_asked() -> None:
+    """A profile is refused what nobody asks (`programmes.asked`): what that says of the features is so of them."""
+    assert {act.name for act in BEFORE} - named("Act", beside="ask_first") == set()
+    assert {act.name for act in WRITTEN_DOWN} - named("Act", beside="record_breach") - named("Act", beside="RecordBreach") == set()
 
 
 def test_everything_that_a_rule_answers_is_read() -> None:

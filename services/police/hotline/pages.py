@@ -270,7 +270,7 @@ def _lacking(edge: Edge, language: str, desk: Desk) -> list[str]:
     ]
 
 
-LACKS = {"female_staff": _("A woman officer on duty"), "places": _("A free place")}
+LACKS = {"female_staff": _("A woman officer on duty")}
 
 
 @router.post("/hotline/desk")

@@ -97,7 +97,6 @@ MEASURES: dict[str, str] = {
     _M.ADULTS_REPLACED: _("children for whom another adult stands in"),
     _M.OUTREACH_SESSIONS: _("outreach sessions"),
     _M.PEOPLE_REACHED: _("people reached"),
-    _M.INFORMATION_CONTACTS: _("contacts for information"),
     _M.SERVICES_SILENT: _("services that were asked and have answered nothing for thirty days"),
     _M.PLACES_REPORTED: _("places at which something was written down"),
     _M.SHEETS_OUT: _("numbered sheets that were printed and are not entered yet"),
@@ -111,7 +110,6 @@ DURATIONS: dict[str, str] = {
     _D.DISPATCH_TIME: _("hours until a desk had seen a call"),
     _D.HAND_OVER_TIME: _("hours until a hand-over"),
     _D.SIGN_TIME: _("hours from the request for a medical report to its signature"),
-    _D.SYNC_TIME: _("hours until a record came in"),
     _D.STAY_LENGTH: _("hours of a stay"),
 }
 FORMULAS: dict[Formula, str] = {

@@ -645,16 +645,15 @@ REPORT_FORMS: dict[str, str] = {  # a test holds every profile's to its words
     "medical_form": _("medical report form"),
 }
 FACTS_KNOWN: dict[str, str] = {  # what rules ask for, as a sentence lists it
-    "stock_out": _("that the box is empty"), "hurt_now": _("whether there is an injury"),
+    "hurt_now": _("whether there is an injury"),
     "she_agrees": _("her or his own yes"), "assent": _("the child’s own yes"),
     "safe_adult": _("an adult who is safe for the child"),
     "caregiver_suspected": _("whether the adult who looks after the child is suspected"),
-    "unconscious": _("that nobody can be asked"), "risk_checked": _("that the risks were looked at"),
+    "risk_checked": _("that the risks were looked at"),
     "marked_safe": _("that a call is safe"), "own_word": _("the agreed word"), "safe_phone": _("a telephone that is safe"),
     "return_asked_for": _("that the things were asked for"), "handed_back": _("that they were handed back"),
     "onward_planned": _("a place for afterwards"), "supervisor_agrees": _("the supervisor’s yes"),
-    "police_order": _("the order of the police"), "protocol_adopted": _("that the protocol was adopted"),
-    "female_staff": _("a woman on duty"), "interpreter": _("an interpreter"), "transport": _("transport"),
+    "police_order": _("the order of the police"),
     "signed": _("a signature"), "request_recorded": _("that the request was written down"),
     "police_report_demanded": _("that a police report was demanded"), "is_accused": _("whether somebody is accused as well"),
 }  # fmt: skip
