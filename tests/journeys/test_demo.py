@@ -61,7 +61,8 @@ def test_the_demo_prints_her_timeline_as_each_agency_sees_it(shown: str, tmp_pat
 def test_any_programme_with_the_three_kinds_of_agency_can_be_shown_and_another_says_what_it_lacks(tmp_path: Path) -> None:
     on_paper = tmp_path / "zm-on-paper.yaml"
     on_paper.write_text(
-        "id: zm-on-paper\nname: An office on paper\nextends: zm-vsu-ec\nfacilities: {district_office: {mode: paper}}\n"
+        "id: zm-on-paper\nname: An office on paper\nextends: zm-vsu-ec\n"
+        "facilities: {district_office: {mode: paper, source: {mode: D}}}\n"
     )
     rwanda = cast_of("rw-gender-desk")
     assert (rwanda.language, rwanda.form) == ("rw", None)
