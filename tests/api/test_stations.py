@@ -135,7 +135,12 @@ async def test_a_round_trip_of_the_stick_ends_with_a_confirmation_and_no_line_ev
     assert after["status"] == "acknowledged"
     assert (await desk.get("/register"))["unconfirmed"] == 1
     await sticks.go("police", STATION)
-    assert (await desk.get("/register"))["unconfirmed"] == 0
+    register = await desk.get("/register")
+    assert register["unconfirmed"] == 0
+    assert {one["what"]: one["file_here_only"] for one in register["items"]} == {"complaint": True, "referral": False}
+    _, station = await at_mother(far)
+    assert station["missing"] == []
+    assert (station["complaints"], station["requests"]) == ([{"first": 1, "last": 1}], [{"first": 2, "last": 2}])
     await far.settle()  # and a line that carries the same once more changes nothing
     facts = (await nurse.get(f"/referrals/{sent['id']}"))["status"]
     assert facts == "acknowledged"

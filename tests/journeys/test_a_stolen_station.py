@@ -245,7 +245,9 @@ async def test_a_station_offline_for_a_fortnight_and_then_stolen(places: dict[st
     for peer in (mother, clinic):
         assert (await carried(station, peer))["is_good"]
         assert (await carried(peer, station))["is_good"]
-    assert (await desk.get("/register"))["unconfirmed"] == 0
+    register = await desk.get("/register")
+    assert register["unconfirmed"] == 0
+    assert {one["number"]: one["file_here_only"] for one in register["items"]} == {1: True, 2: False}  # a number is no file
     at_clinic, nurse = await clinic.sign_in(Role.CLINICIAN)
     at_mother, inspector = await mother.sign_in(Role.SUPERVISOR)
 
@@ -321,6 +323,16 @@ async def test_a_station_offline_for_a_fortnight_and_then_stolen(places: dict[st
     assert await count(at_mother, Alarm, col(Alarm.kind) == "station_silent") == 1  # and not of its twin, which came by
     named = {one["agency"]: one for one in (await inspector.get("/stations"))["items"]}
     assert (named[STATION]["highest"], named[STATION]["missing"], named[TWIN]["highest"]) == (2, [], 4)
+    # Of what it had signatures for the complaint's file was never anywhere else, and it is not said that nothing lacks.
+    assert (named[STATION]["complaints"], named[STATION]["requests"]) == ([{"first": 1, "last": 1}], [{"first": 2, "last": 2}])
+    page = await (await at_work(cast(World, {"police": at_mother}), "police", "chief", Role.SUPERVISOR, None)).open("/stations")
+    box = page.words.split("Station police_north")[1]  # what stands between its name and the link that names it again
+    complaints, requests = box.split("Requests: whoever was asked has the request, if it came there")
+    assert "Complaints: each file is at the station and nowhere else" in complaints
+    assert "If the station is lost or stolen, these files are gone" in complaints
+    assert complaints.endswith("00001-C ")
+    assert requests.split("00002-E")[0].endswith("ask the others what they received from it. ")
+    assert "lacking" not in page.words
     heard = datetime.fromisoformat(named[STATION]["last_heard_at"])
     assert clock.now() - heard >= FORTNIGHT
     said = await inspector.post(f"/stations/{STATION}/stated", {"number": 6, "how": "phone"})

@@ -269,7 +269,7 @@ async def a_box(world: World) -> dict[str, str]:
 COAST = ("hand_overs/of_case.html", "proceedings/of_case.html", "examinations/of_case.html")  # of programmes with justice
 # Of agencies that are not in this network: tests/pages/test_stations.py and tests/journeys/test_oversight.py make the mistakes in
 # them.
-TRIED_ELSEWHERE = {"stations/register.html", "stations/stations.html", "protocols/new.html", "protocols/one.html"}
+TRIED_ELSEWHERE = {"stations/register.html", "stations/stated.html", "protocols/new.html", "protocols/one.html"}
 
 
 async def social_work(world: World) -> list[Mistake]:

@@ -35,6 +35,8 @@ async def test_a_station_sees_what_nobody_has_confirmed_until_somebody_has(far: 
     await Sticks(far, tmp_path).round(STATION, "police")
     page = await corporal.open("/register")
     assert "Nobody has confirmed this yet" not in page.words
+    assert "Number known there: " in page.words  # and no more than that
+    assert "The file is on this computer only." in page.words
     assert "Registered here and not yet confirmed" not in (await corporal.open("/work")).words
 
 
@@ -62,9 +64,13 @@ async def test_a_mother_station_sees_which_numbers_lack_and_enters_what_was_said
     await desk.post(f"/cases/{case}/complaints")
     await Sticks(far, tmp_path).go(STATION, "police")
     page = await inspector.open("/stations")
-    assert "No number is lacking" in page.words
+    assert "Every number up to the newest that is known is here. The files are not." in page.words
+    assert "Complaints: each file is at the station and nowhere else" in page.words
+    assert "Requests: " not in page.words
     assert "may be lost if the station is" in page.words
     action = f"/stations/{STATION}/stated"
+    assert action in page.links
+    page = await inspector.open(action)
     page = await inspector.send(page.form(action), number="x", how="phone")
     assert (page.status, "Type the number without its letter." in page.words) == (422, True)
     page = await inspector.send(page.form(action), number="3", how="phone")

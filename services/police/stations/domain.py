@@ -38,3 +38,14 @@ def gaps(held: Iterable[int], upto: int) -> list[tuple[int, int]]:
             found.append((start, number - 1))
         start = max(start, number + 1)
     return found
+
+
+def stretches(numbers: Iterable[int]) -> list[tuple[int, int]]:
+    """Numbers as stretches without a gap, lowest first, as (first, last)."""
+    found: list[tuple[int, int]] = []
+    for number in sorted(set(numbers)):
+        if found and found[-1][1] == number - 1:
+            found[-1] = (found[-1][0], number)
+        else:
+            found.append((number, number))
+    return found

@@ -111,21 +111,32 @@ async def post_informed(request: Request, edge: OneEdge, visit: Visitor, values:
 
 @router.get("/stations")
 async def show_stations(request: Request, edge: OneEdge, visit: Visitor) -> Response:
-    """Each station: what is held of its numbers, and what is lacking."""
-    return await _stations(request, edge, visit, await draft_of(request, visit))
-
-
-async def _stations(
-    request: Request, edge: Edge, visit: Visit, form: Filled[Any], status: int = 200, at: str | None = None
-) -> Response:
+    """Each station: what is held of its numbers, what is lacking, and whose files are nowhere else."""
     visit.actor.may_supervise()
     if not edge.here.stations:
         raise NotFound("This agency is the mother station of none.")
     async with edge.database.read() as tx:
         stations = await views.stations_of(tx, edge.here)
     return edge.pages.show(
-        request, "stations/stations.html", visit, status=status, form=form, errors=bool(form.errors), stations=stations,
-        hows=[code.value for code in HowStated], reference=reference, gaps_shown=GAPS_SHOWN, at=at,
+        request, "stations/stations.html", visit, stations=stations, reference=reference, gaps_shown=GAPS_SHOWN
+    )
+
+
+@router.get("/stations/{sender}/stated")
+async def show_stated(sender: str, request: Request, edge: OneEdge, visit: Visitor) -> Response:
+    """A station's newest number, as somebody knows it."""
+    return await _stated(sender, request, edge, visit, await draft_of(request, visit))
+
+
+async def _stated(sender: str, request: Request, edge: Edge, visit: Visit, form: Filled[Any], status: int = 200) -> Response:
+    visit.actor.may_supervise()
+    if sender not in edge.here.stations:
+        raise NotFound("“%(agency)s” is no station of this agency.", agency=sender)
+    async with edge.database.read() as tx:
+        station = await views.station_of(tx, sender)
+    return edge.pages.show(
+        request, "stations/stated.html", visit, status=status, form=form, errors=bool(form.errors), station=station,
+        hows=[code.value for code in HowStated], reference=reference,
     )  # fmt: skip
 
 
@@ -135,7 +146,7 @@ async def post_stated(sender: str, request: Request, edge: OneEdge, visit: Visit
     form = fill(NewStated, values, STATED_WORDS)
     asked = form.model
     if asked is None:
-        return await _stations(request, edge, visit, Filled(values, form.errors), 422, at=sender)
+        return await _stated(sender, request, edge, visit, Filled(values, form.errors), 422)
 
     async def work(tx: Transaction) -> str:
         await commands.state_number(sender, StateNumber.model_validate(asked.model_dump()), tx, edge.here, visit.actor)
@@ -144,4 +155,4 @@ async def post_stated(sender: str, request: Request, edge: OneEdge, visit: Visit
     try:
         return await submit(request, edge, visit, values, work)
     except Conflict as error:
-        return await _stations(request, edge, visit, Filled(values, {"corrects": error}), 422, at=sender)
+        return await _stated(sender, request, edge, visit, Filled(values, {"corrects": error}), 422)

@@ -9,11 +9,12 @@ from uuid import UUID
 from sqlalchemy import func, or_, select
 from sqlmodel import col
 
-from services.police.stations.domain import gaps
+from services.police.stations.domain import gaps, stretches
 from services.police.stations.tables import InformedCount, Registration, StationCounter, StationEntry, StationStated
 from shared.casework import scope
 from shared.casework.here import Actor, Here
 from shared.casework.referrals.tables import Referral
+from shared.contracts.casework.codes import Registered
 from shared.exchange.tables import OutboxRow, Peer
 from shared.kit.db import Transaction
 from shared.kit.errors import Said, Sentence
@@ -25,7 +26,8 @@ INFORMED_BACK = timedelta(days=31)
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A registration, and who has confirmed it: `mother_at`, `recipient_at` when their signatures came."""
+    """A registration, and who has confirmed what of it: `mother_at` when the mother station signed for its number, kind and times,
+    `recipient_at` when whoever was asked signed for the request. Nobody is ever told the rest of a file."""
 
     row: Registration
     mother_at: datetime | None
@@ -34,8 +36,14 @@ class Line:
 
     @property
     def is_confirmed(self) -> bool:
-        """Whether anybody beyond this station has signed for it."""
+        """Whether anybody beyond this station has signed for its number, or for the request."""
         return self.mother_at is not None or self.recipient_at is not None
+
+    @property
+    def is_file_here_only(self) -> bool:
+        """Whether what the number stands for is here and nobody beyond this station holds any of it: a complaint, or a request for
+        which its recipient has not signed."""
+        return self.row.about is not None and self.recipient_at is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +132,9 @@ class Station:
     """What is held of a station's numbers. `stated` is the highest that anybody has said and not put right, `missing`
     what is not here up to it.
 
+    Of what is held only numbers, kinds and times are here. `complaints`, as stretches: their files are the station's alone, lost with
+    it. `requests`: what was asked is at whoever was asked, if it came there; this agency is not told who that is.
+
     `twice` are numbers that came in more than one word: each of them is kept.
     """
 
@@ -136,6 +147,8 @@ class Station:
     words: Sequence[StationStated]
     corrected: frozenset[UUID]  # of these the mistyped ones, that say nothing any more
     missing: Sequence[tuple[int, int]]
+    complaints: Sequence[tuple[int, int]]
+    requests: Sequence[tuple[int, int]]
     twice: Sequence[tuple[int, Sequence[StationEntry]]]
 
 
@@ -147,7 +160,9 @@ async def stations_of(tx: Transaction, here: Here) -> list[Station]:
 async def station_of(tx: Transaction, station: str) -> Station:
     """One of them."""
     mine = col(StationEntry.station) == station
-    numbers = list((await tx.session.execute(select(col(StationEntry.number)).where(mine))).scalars())
+    held = (await tx.session.execute(select(col(StationEntry.number), col(StationEntry.what)).where(mine))).tuples().all()
+    numbers = [number for number, _what in held]
+    of_kind = {kind: stretches(number for number, what in held if what == kind) for kind in Registered}
     said = select(StationStated).where(col(StationStated.station) == station).order_by(col(StationStated.stated_at).desc())
     words = list((await tx.session.execute(said)).scalars())
     highest = max(numbers, default=0)
@@ -158,7 +173,7 @@ async def station_of(tx: Transaction, station: str) -> Station:
     return Station(
         station, peer.last_heard_at if peer is not None else None, len(set(numbers)), highest,
         (await tx.session.execute(newest)).scalar_one_or_none(), stated, words, corrected,
-        gaps(numbers, stated), await _twice(tx, station),
+        gaps(numbers, stated), of_kind[Registered.COMPLAINT], of_kind[Registered.REFERRAL], await _twice(tx, station),
     )  # fmt: skip
 
 

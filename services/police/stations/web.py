@@ -19,14 +19,16 @@ router = APIRouter(prefix="/api/v1", tags=["stations"])
 
 
 class GapView(Body):
-    """Numbers of which nothing is here, from the first to the last."""
+    """Numbers one after the other, from the first to the last."""
 
     first: int
     last: int
 
 
 class LineView(Body):
-    """A registration. `confirmed` says whether anybody beyond this station has signed for it."""
+    """A registration. `confirmed` says whether anybody beyond this station has signed for its number (`mother_at`: number, kind and
+    times are at the mother station) or for the request (`recipient_at`); it does not say that a file is safe. `file_here_only`: nobody
+    beyond this station holds anything of what the number stands for, as of every complaint."""
 
     number: int
     reference: str
@@ -36,6 +38,7 @@ class LineView(Body):
     occurred_at: datetime
     recorded_at: datetime
     confirmed: bool
+    file_here_only: bool
     mother_at: datetime | None
     recipient: str | None
     recipient_at: datetime | None
@@ -87,7 +90,9 @@ class StatedView(Body):
 
 
 class StationView(Body):
-    """What is held of a station's numbers, and what is known to be lacking. Whatever it has registered since is not known here."""
+    """What is held of a station's numbers, and what is known to be lacking: `missing`, of which nothing is here. Of the others number,
+    kind and times are here and never a file. `complaints`: their files are the station's alone, lost with it. `requests`: what was
+    asked is at whoever was asked, if it came there. Whatever it has registered since is not known here."""
 
     agency: str
     last_heard_at: datetime | None
@@ -97,6 +102,8 @@ class StationView(Body):
     stated: int
     words: list[StatedView]
     missing: list[GapView]
+    complaints: list[GapView]
+    requests: list[GapView]
     twice: list[TwiceView]
 
 
@@ -116,7 +123,7 @@ async def get_register(edge: OneEdge, by: SignedIn) -> RegisterView:
         LineView(
             number=one.row.number, reference=reference(one.row.number), what=one.row.what, about=one.row.about,
             case_id=one.row.case_id, occurred_at=one.row.occurred_at, recorded_at=one.row.recorded_at, confirmed=one.is_confirmed,
-            mother_at=one.mother_at, recipient=one.recipient, recipient_at=one.recipient_at,
+            file_here_only=one.is_file_here_only, mother_at=one.mother_at, recipient=one.recipient, recipient_at=one.recipient_at,
         )
         for one in found.lines
     ]  # fmt: skip
@@ -175,5 +182,5 @@ def _station(one: views.Station) -> StationView:
     return StationView(
         agency=one.agency, last_heard_at=one.last_heard_at, held=one.held, highest=one.highest,
         newest_at=one.newest.recorded_at if one.newest else None, stated=one.stated, words=words,
-        missing=_gaps(one.missing), twice=twice,
+        missing=_gaps(one.missing), complaints=_gaps(one.complaints), requests=_gaps(one.requests), twice=twice,
     )  # fmt: skip
