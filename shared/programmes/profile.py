@@ -176,6 +176,13 @@ class Programme(Sourced):
                 f"{purpose}. Name another programme, or write `purpose: simulation` where nobody is real."
             )
 
+    @property
+    def uses_contexts(self) -> bool:
+        """Whether anything depends on an incident's context: a rule, a pathway or a mandate. Only then are people asked for it."""
+        conditions = [getattr(one, "when", None) for one in (*self.rules.values(), *self.pathways.values())]
+        mandates = [one.mandate for one in (*self.facilities.values(), *self.agencies.values())]
+        return any(one is not None and one.contexts for one in (*conditions, *mandates))
+
     def records_of(self, agency: str) -> Mapping[str, RecordType]:
         """The registers that an agency keeps."""
         return {id_: record for id_, record in self.records.items() if record.agency == agency}

@@ -117,9 +117,7 @@ async def show_stations(request: Request, edge: OneEdge, visit: Visitor) -> Resp
         raise NotFound("This agency is the mother station of none.")
     async with edge.database.read() as tx:
         stations = await views.stations_of(tx, edge.here)
-    return edge.pages.show(
-        request, "stations/stations.html", visit, stations=stations, reference=reference, gaps_shown=GAPS_SHOWN
-    )
+    return edge.pages.show(request, "stations/stations.html", visit, stations=stations, reference=reference, gaps_shown=GAPS_SHOWN)
 
 
 @router.get("/stations/{sender}/stated")

@@ -132,8 +132,8 @@ class Station:
     """What is held of a station's numbers. `stated` is the highest that anybody has said and not put right, `missing`
     what is not here up to it.
 
-    Of what is held only numbers, kinds and times are here. `complaints`, as stretches: their files are the station's alone, lost with
-    it. `requests`: what was asked is at whoever was asked, if it came there; this agency is not told who that is.
+    Of what is held only numbers, kinds and times are here. `complaints`, as stretches: their files are the station's alone and lost
+    with it. `requests`: what was asked is at whoever was asked, if it came there; this agency is not told who that is.
 
     `twice` are numbers that came in more than one word: each of them is kept.
     """

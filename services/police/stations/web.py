@@ -27,8 +27,8 @@ class GapView(Body):
 
 class LineView(Body):
     """A registration. `confirmed` says whether anybody beyond this station has signed for its number (`mother_at`: number, kind and
-    times are at the mother station) or for the request (`recipient_at`); it does not say that a file is safe. `file_here_only`: nobody
-    beyond this station holds anything of what the number stands for, as of every complaint."""
+    times are at the mother station) or for the request (`recipient_at`); it does not say that a file is safe. `file_here_only`:
+    nobody beyond this station holds anything of what the number stands for, as of every complaint."""
 
     number: int
     reference: str
@@ -90,9 +90,9 @@ class StatedView(Body):
 
 
 class StationView(Body):
-    """What is held of a station's numbers, and what is known to be lacking: `missing`, of which nothing is here. Of the others number,
-    kind and times are here and never a file. `complaints`: their files are the station's alone, lost with it. `requests`: what was
-    asked is at whoever was asked, if it came there. Whatever it has registered since is not known here."""
+    """What is held of a station's numbers, and what is known to be lacking: `missing`, of which nothing is here. Of the others
+    number, kind and times are here and never a file. `complaints`: their files are the station's alone, lost with it. `requests`:
+    what was asked is at whoever was asked, if it came there. Whatever it has registered since is not known here."""
 
     agency: str
     last_heard_at: datetime | None

@@ -1,4 +1,4 @@
-"""What a new case asks behind "More": what was given before care, and who comes along. Bands and products, never a name."""
+"""What a new case asks behind "More": what was given before care, who comes along, and what it was part of. Codes, never a name."""
 
 from datetime import datetime, time, timedelta
 from typing import Annotated
@@ -7,7 +7,7 @@ from pydantic import Field
 
 from shared.casework.here import Here
 from shared.contracts.casework import events, minimal_data
-from shared.contracts.casework.codes import AgeBand, AgencyKind, CareProduct
+from shared.contracts.casework.codes import AgeBand, AgencyKind, CareProduct, IncidentContext
 from shared.kit.bodies import Body
 from shared.kit.i18n import Times
 from shared.kit.i18n import mark as _
@@ -20,6 +20,11 @@ BANDS = {  # the field of the form that counts each band
     "with_25_49": AgeBand.A25_49, "with_50": AgeBand.A50,
 }  # fmt: skip
 PRODUCTS = {"given_ec": CareProduct.EMERGENCY_CONTRACEPTION, "given_pep": CareProduct.PEP_STARTER}  # each with its time
+# Asked where the programme tells them apart. That a child was abused follows from age and kind; pressure to settle is a step apart.
+CONTEXTS = (
+    IncidentContext.DOMESTIC_VIOLENCE, IncidentContext.FAMILY_DISPUTE, IncidentContext.EARLY_MARRIAGE, IncidentContext.TRAFFICKING,
+    IncidentContext.HARMFUL_PRACTICE,
+)  # fmt: skip
 DISPENSING = frozenset({Act.DISPENSE_EMERGENCY_CONTRACEPTION, Act.DISPENSE_PEP_STARTER})
 WORDS = {
     **dict.fromkeys(BANDS, _("Type how many, as a number up to 20, or leave it empty.")),

@@ -86,6 +86,7 @@ class NewCase(more.GivenBefore, more.WhoComesAlong):
     came_with: Literal["nobody", "relative", "other"]
     safe_adult: Literal["here", "not_here", "no"] | None = None
     incident_type: IncidentType = IncidentType.GBV
+    contexts: tuple[codes.IncidentContext, ...] = ()
     staff_preference: codes.StaffPreference = codes.StaffPreference.NO_PREFERENCE
     access: codes.AccessNeed = codes.AccessNeed.NONE
     safe_to_return: Ternary | None = None
@@ -104,6 +105,7 @@ class Again(more.GivenBefore):
     at_most: Hours | None = None
     hours_unknown: Literal["yes"] | None = None
     incident_type: IncidentType = IncidentType.GBV
+    contexts: tuple[codes.IncidentContext, ...] = ()
 
     _order = model_validator(mode="after")(_hours_or_not)
 
@@ -151,7 +153,7 @@ def _asks(edge: Edge, form: Filled[Any], sheet: Sheet | None = None) -> dict[str
     """What the two forms about an incident show beside their answers."""
     return {
         "form": form, "left": _hours_left(edge, form, sheet), "gives": more.may_give(edge.here),
-        "keeps_a_box": more.keeps_a_box(edge.here),
+        "keeps_a_box": more.keeps_a_box(edge.here), "contexts": more.CONTEXTS if edge.here.programme.uses_contexts else (),
         "bands": more.BANDS, "more_is_wrong": bool(more.WORDS.keys() & form.errors.keys()),
     }  # fmt: skip
 
@@ -241,10 +243,12 @@ async def post_new(request: Request, edge: OneEdge, visit: Visitor, values: Post
 
 def _incident(edge: Edge, asked: NewCase | Again, said_at: datetime, is_childs: bool) -> AddIncident:
     is_known = asked.hours_unknown is None and asked.at_least is not None and asked.at_most is not None
+    contexts = [one for one in more.CONTEXTS if one in asked.contexts]
+    if is_childs and asked.incident_type in codes.SEXUAL_VIOLENCE:
+        contexts.append(codes.IncidentContext.CHILD_SEXUAL_ABUSE)
     return AddIncident(
         incident_type=asked.incident_type,
-        contexts=(codes.IncidentContext.CHILD_SEXUAL_ABUSE,)
-        if is_childs and asked.incident_type in codes.SEXUAL_VIOLENCE else (),
+        contexts=tuple(contexts),
         earliest_at=said_at - timedelta(hours=asked.at_most or 0) if is_known else None,
         latest_at=said_at - timedelta(hours=asked.at_least or 0) if is_known else None,
         given=asked.products(edge.here, edge.pages.times("en", said_at), said_at), hurt_now=asked.hurt_now == "yes",

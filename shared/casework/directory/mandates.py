@@ -14,12 +14,12 @@ from shared.casework.cases.tables import Case, Incident
 from shared.casework.directory.network import Facility
 from shared.casework.here import Here
 from shared.casework.referrals.tables import Referral
-from shared.contracts.casework.codes import IncidentType, ReferralState
+from shared.casework.situations import situation_of
+from shared.contracts.casework.codes import ReferralState
 from shared.kit.db import Transaction
-from shared.kit.sealed import shut_shown
-from shared.programmes.profile import Programme
+from shared.kit.sealed import is_shut, shut_shown
 from shared.programmes.rules import answers
-from shared.programmes.situation import Message, Situation
+from shared.programmes.situation import Message
 from shared.programmes.terms import Act
 
 NOT_STANDING = (ReferralState.DRAFTED, ReferralState.DECLINED, ReferralState.CANCELLED)  # nobody there has it
@@ -35,27 +35,19 @@ class Elsewhere:
     referral_id: UUID | None
 
 
-def kinds_elsewhere(programme: Programme, kind: str | None, incident: str | None, at: datetime) -> tuple[str, ...] | None:
-    """The kinds of facility that have the mandate which a kind lacks; None where nothing lies outside it, as far as is known. The
-    coarse word says nothing of a mandate."""
-    known = IncidentType(incident) if incident is not None and incident != IncidentType.GBV else None
-    if known is None:
-        return None
-    said = answers(programme, Situation(Act.RECEIVE, at, incident_type=known, facility_kind=kind))
+def _kinds_elsewhere(here: Here, case: Case, incident: Incident, at: datetime) -> tuple[str, ...] | None:
+    """The kinds of facility that have the mandate which a case's place lacks; None where nothing is known to lie outside it."""
+    said = answers(here.programme, situation_of(here, Act.RECEIVE, at, case.facility, incident=incident))
     return next((one.to_kinds for one in said if one.message is Message.ANOTHER_MANDATE), None)
 
 
 async def elsewhere(tx: Transaction, here: Here, case: Case) -> list[Elsewhere]:
     """The incidents of a case that another place has the mandate for, in the order in which they were written down."""
-    kind, now = here.kind_of_place(case.facility), tx.clock.now()
+    now = tx.clock.now()
     query = select(Incident).where(col(Incident.case_id) == case.id).order_by(col(Incident.recorded_at), col(Incident.id))
     with shut_shown():
-        incidents = [(one.id, one.incident_type) for one in (await tx.session.execute(query)).scalars()]
-    types = {str(one) for one in IncidentType}
-    outside = {
-        id_: kinds for id_, said in incidents
-        if said in types and (kinds := kinds_elsewhere(here.programme, kind, said, now)) is not None
-    }  # fmt: skip
+        incidents = [one for one in (await tx.session.execute(query)).scalars() if not is_shut(one)]
+    outside = {one.id: kinds for one in incidents if (kinds := _kinds_elsewhere(here, case, one, now)) is not None}
     if not outside:
         return []
     query_sent = select(Referral).where(

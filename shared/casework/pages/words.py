@@ -142,6 +142,15 @@ INCIDENTS: dict[str, str] = {
     "psychological_abuse": _("Psychological abuse"),
     "gbv": _("Gender-based violence"),
 }
+CONTEXTS: dict[str, str] = {
+    "domestic_violence": _("Violence by a partner, or in the family"),
+    "family_dispute": _("What is called a family dispute"),
+    "early_marriage": _("Early marriage"),
+    "trafficking": _("Trafficking"),
+    "harmful_practice": _("A harmful custom"),
+    "child_sexual_abuse": _("Sexual abuse of a child"),
+    "pressure_to_settle": _("Pressure to settle"),
+}
 AGES: dict[str, str] = {
     "0-9": _("0 to 9"),
     "10-14": _("10 to 14"),
@@ -675,7 +684,7 @@ GROUPS: dict[str, dict[str, str]] = {
     "conference_decision": CONFERENCE_DECISIONS,
     "state": STATES, "urgency": URGENCIES, "service": SERVICES, "outcome": OUTCOMES, "decline": DECLINES, "cancel": CANCELS,
     "hold": HOLDS, "item": ITEMS, "spoken": SPOKEN, "asked": ASKED, "basis": BASES, "how": HOWS,
-    "incident": INCIDENTS, "age": AGES, "sex": SEXES, "person": PEOPLE,
+    "incident": INCIDENTS, "context": CONTEXTS, "age": AGES, "sex": SEXES, "person": PEOPLE,
     "access": ACCESS, "staff": STAFF, "answer": ANSWERS, "product": PRODUCTS, "mode": MODES, "escort": ESCORTS,
     "safe_hours": SAFE_HOURS, "span": SPANS, "caregiver": CAREGIVERS, "stand_in": STAND_INS,
     "progress": PROGRESS, "flag": FLAGS, "alarm": ALARMS, "set_aside": SET_ASIDE, "erasure": ERASURES,
@@ -696,6 +705,7 @@ ENUMS: dict[str, type[StrEnum]] = {  # a test holds every code of these to a wor
     "urgency": codes.Urgency, "service": codes.ServicePackage, "outcome": codes.OutcomeCode, "decline": codes.DeclineReason,
     "cancel": codes.CancelReason, "hold": codes.HoldReason, "item": codes.ConsentItem, "basis": codes.Basis,
     "how": codes.ConsentHow, "incident": codes.IncidentType, "age": codes.AgeBand, "sex": codes.Sex, "access": codes.AccessNeed,
+    "context": codes.IncidentContext,
     "staff": codes.StaffPreference, "answer": codes.Ternary, "product": codes.CareProduct,
     "mode": codes.TravelMode, "escort": codes.Escort, "safe_hours": codes.SafeHours, "progress": codes.ProgressCode,
     "supply": codes.SupplyReason, "no_supply": codes.SupplyDecline, "safety": codes.SafetyCode,
