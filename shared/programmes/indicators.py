@@ -83,7 +83,7 @@ class Measure(StrEnum):
     DESKS_WITH_ROOM = "desks_with_room"  # that have said so within a shift: a room, or something to drive, is free
     DESKS_WITH_VEHICLE = "desks_with_vehicle"
     CALLS = "calls"
-    CALLS_ROUTED = "calls_routed"
+    CALLS_ROUTED = "calls_routed"  # given to a desk, or the room's own: a question, or cut off without a district
     CALLS_WRONG_NUMBER = "calls_wrong_number"
     CALLS_DUE = "calls_due"  # that a desk was to see: seen, or not seen and past their time
     CALLS_SEEN_IN_TIME = "calls_seen_in_time"  # of these, by their desk

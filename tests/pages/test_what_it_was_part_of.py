@@ -1,7 +1,7 @@
 """The context of an incident, at the page where it is written down: asked where the programme tells contexts apart, of nobody by
 force, and what rests on it is then proposed."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
@@ -25,9 +25,9 @@ Town = Callable[[str], AbstractAsyncContextManager[World]]
 
 
 @pytest.fixture
-async def town(tmp_path: Path) -> AsyncIterator[Town]:
+def town(tmp_path: Path) -> Town:
     """Makes the agencies of a programme."""
-    yield lambda programme: world_of(load_programme(programme), KINDS, tmp_path)
+    return lambda programme: world_of(load_programme(programme), KINDS, tmp_path)
 
 
 async def came(visitor: Visitor, language: str, **more: Any) -> Page:
@@ -62,7 +62,9 @@ async def test_what_happened_again_has_a_context_of_its_own_which_a_mandate_may_
         desk = await world["police_ec"].sign_in("a-program", facility=ECUADOR)
         assert (await desk.get(f"{case}/mandates"))["items"] == []  # a domestic one is what it is there for
         form = (await officer.open(f"{case}/again")).form(f"{case}/again")
-        page = await officer.send(form, hurt_now="no", hours_unknown="yes", incident_type="physical_assault", contexts="trafficking")
+        page = await officer.send(
+            form, hurt_now="no", hours_unknown="yes", incident_type="physical_assault", contexts="trafficking"
+        )
         assert OUTSIDE in page.words
         again, first = (await desk.get(f"{case}/incidents"))["items"]
         assert [one["incident_id"] for one in (await desk.get(f"{case}/mandates"))["items"]] == [again["id"]]

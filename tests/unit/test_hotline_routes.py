@@ -181,10 +181,11 @@ def test_a_station_with_two_desks_is_one_and_one_without_a_desk_is_not_ready() -
 def test_calls_are_routed_or_wrong_or_unrouted_and_nothing_else() -> None:
     rows = [
         Counted(What.REPORT, True, 3, is_due=True), Counted(What.REPORT, True, 15, is_due=True),
-        Counted(What.REPORT, True, 40, is_due=True), Counted(What.CUT, True), Counted(What.WRONG_NUMBER, False),
+        Counted(What.REPORT, True, 40, is_due=True), Counted(What.CUT, True, is_rooms_own=True), Counted(What.WRONG_NUMBER, False),
         Counted(What.REPORT, False, 2, is_due=True),  # which the room kept, and saw itself
     ]  # fmt: skip
     found = figures(rows, seen_within(RWANDA))
+    assert found.rooms_own == 1  # no desk was sought for it
     assert (found.calls, found.routed, found.wrong_numbers, found.cut, found.unrouted) == (6, 4, 1, 1, 1)
     assert (found.seen, found.due, found.seen_in_time, found.minutes_median, found.minutes_p90) == (4, 4, 2, 3, 40)
     ten = figures([Counted(What.REPORT, True, minutes) for minutes in range(1, 11)], seen_within(RWANDA))

@@ -229,13 +229,15 @@ def is_ready(programme: Programme, desk: Desk) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """One call, as figures see it."""
+    """One call, as figures see it. `is_routed`: a desk had it, or none was sought (`is_rooms_own`): the room answered what was
+    asked, or nobody knows where she is."""
 
     what: What
     is_routed: bool
     minutes_to_seen: float | None = None
     place: str | None = None  # its desk, or the room that took it
     is_due: bool = False  # a desk was to see it: it has been seen, or its time to be has passed
+    is_rooms_own: bool = False
 
     def is_in_time(self, within: timedelta) -> bool:
         """Whether its desk has seen it in time; the room that kept it for want of one is no desk."""
@@ -248,6 +250,7 @@ class Figures:
 
     calls: int
     routed: int
+    rooms_own: int  # of the routed ones those for which no desk was sought
     wrong_numbers: int
     cut: int
     seen: int
@@ -258,7 +261,7 @@ class Figures:
 
     @property
     def unrouted(self) -> int:
-        """calls - routed - wrong numbers (domain.md, section 5)."""
+        """Calls for which a desk was sought and none was found: calls - routed - wrong numbers (domain.md, section 5)."""
         return self.calls - self.routed - self.wrong_numbers
 
 
@@ -267,7 +270,7 @@ def figures(rows: Sequence[Counted], within: timedelta) -> Figures:
     minutes = [row.minutes_to_seen for row in rows if row.minutes_to_seen is not None]
     middle, slow = quantile(minutes, 0.5), quantile(minutes, 0.9)
     return Figures(
-        calls=len(rows), routed=sum(row.is_routed for row in rows),
+        calls=len(rows), routed=sum(row.is_routed for row in rows), rooms_own=sum(row.is_rooms_own for row in rows),
         wrong_numbers=sum(row.what is What.WRONG_NUMBER for row in rows),
         cut=sum(row.what is What.CUT for row in rows), seen=len(minutes),
         due=sum(row.is_due for row in rows), seen_in_time=sum(row.is_in_time(within) for row in rows),

@@ -159,13 +159,15 @@ async def hand_over_looks(tx: Transaction, call_id: UUID, case_id: UUID) -> None
 
 
 class HotlineView(Body):
-    """What the hotline came to in a span, and how far its desks reach now."""
+    """What the hotline came to in a span, and how far its desks reach now. `routed`: given to a desk, or the room's own
+    (`rooms_own`: a question that it answered, or cut off without a district). `unrouted`: a desk was sought and none was found."""
 
     number: str
     since: datetime
     until: datetime
     calls: int
     routed: int
+    rooms_own: int
     wrong_numbers: int
     cut: int
     unrouted: int
@@ -203,8 +205,9 @@ def may_count(here: Here, by: Actor) -> bool:
 
 def _view(number: str, since: datetime, until: datetime, counted: Figures, covered: Coverage) -> HotlineView:
     return HotlineView(
-        number=number, since=since, until=until, calls=counted.calls, routed=counted.routed, wrong_numbers=counted.wrong_numbers,
-        cut=counted.cut, unrouted=counted.unrouted, seen=counted.seen, due=counted.due, seen_in_time=counted.seen_in_time,
+        number=number, since=since, until=until, calls=counted.calls, routed=counted.routed, rooms_own=counted.rooms_own,
+        wrong_numbers=counted.wrong_numbers, cut=counted.cut,
+        unrouted=counted.unrouted, seen=counted.seen, due=counted.due, seen_in_time=counted.seen_in_time,
         minutes_to_seen_median=counted.minutes_median, minutes_to_seen_p90=counted.minutes_p90, desks_ready=covered.ready,
         desks=covered.of, stations_ready=len(covered.stations_ready), stations=len(covered.stations),
         station_coverage_pct=covered.percent, desks_not_ready=list(covered.gaps),
@@ -220,13 +223,20 @@ async def counted(tx: Transaction, here: Here, since: datetime, until: datetime)
     query = select(*columns).where(col(Call.came_at) >= since, col(Call.came_at) < until)
     overdue_since = tx.clock.now() - seen_within(here.programme)
     return [
-        Counted(What(row.what), _reached_a_desk(row.turns), _minutes(row), row.desk or row.facility, _is_due(row, overdue_since))
+        Counted(
+            What(row.what),
+            _is_routed(row.turns),
+            _minutes(row),
+            row.desk or row.facility,
+            _is_due(row, overdue_since),
+            is_rooms_own=row.step == Step.ANSWERED,
+        )
         for row in await tx.session.execute(query)
     ]
 
 
-def _reached_a_desk(turns: list[dict[str, str]]) -> bool:
-    """Whether a desk had it, or the room answered what was only asked: what stayed with the room for want of a desk did not."""
+def _is_routed(turns: list[dict[str, str]]) -> bool:
+    """Whether a desk had it, or none was sought: not what stayed with the room for want of a desk."""
     return any(turn["step"] != Step.LAST_RESORT for turn in turns)
 
 

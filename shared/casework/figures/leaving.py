@@ -91,8 +91,8 @@ def as_released(known: Leaving, kept: Collection[Measure]) -> dict[Measure, int 
 
 
 def of_calls(counted: Counted, of: Period, *, is_over: bool) -> tuple[int, int] | None:
-    """A year's calls, and those of them that reached no desk; None where that may not leave. Only a year that is over, so that no
-    two of these numbers lie within one another; and neither number, nor the difference between them, is from 1 to 9."""
+    """A year's calls, and those of them for which no desk was found; None where that may not leave. Only a year that is over, so
+    that no two of these numbers lie within one another; and neither number, nor the difference between them, is from 1 to 9."""
     if not (of.is_year and is_over):
         return None
     try:

@@ -71,7 +71,7 @@ class Programme:
 
     lines: Sequence[Line]
     counts: Counts
-    calls: tuple[int, int] | None  # as they may leave: all of a year, and those that reached no desk
+    calls: tuple[int, int] | None  # as they may leave: all of a year, and those for which no desk was found
     known: Mapping[Measure, int | None]  # what is kept of what cubes have, as far as it was released; None where it was not
 
     @property
