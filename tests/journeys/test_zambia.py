@@ -10,7 +10,7 @@ What another agency learns is read from that agency's own records through its AP
 | the whole scenario with a clinic on paper, and with feedback refused (long tier) | the same |
 | a boy | `test_a_boy_is_given_nothing_at_the_desk_and_the_same_care_at_the_clinic` |
 | it happened again while the first request is open | `test_what_happened_again_is_a_request_of_its_own_beside_the_open_one` |
-| a child under ten; one-stop centre, one computer, files apart | `test_a_one_stop_centre_has_one_computer_and_files_apart` |
+| a child under ten; one-stop centre, one computer, three files | `test_a_one_stop_centre_has_one_computer_and_files_apart` |
 | party on paper: clinic without a computer | `test_a_clinic_on_paper_is_told_by_phone_and_written_for_by_its_hub` |
 | feedback refused | `test_she_refuses_feedback_and_the_desk_learns_nothing_and_its_clocks_end` |
 | her mother asks to withdraw the complaint | `test_a_mother_withdraws_the_complaint_and_care_goes_on` |
@@ -27,8 +27,6 @@ What another agency learns is read from that agency's own records through its AP
 | a parcel, a count, what went wrong, a month | `test_what_a_station_tells_of_its_box_reaches_the_clinic_without_anybody` |
 | the rest of supplies from the clinic to a station | `tests/api/test_supplies.py` (in this process) |
 | withdrawal at the station, pressure, reopening, breaches | `tests/api/test_complaints.py` (in this process) |
-
-Not told here, because it is not in the product: a breach that the clinic itself writes down (decision 32 says so).
 """
 
 import json
@@ -54,7 +52,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)
 CENTRAL, HUB, STATION_4, STATION_5 = "ndola_central_vsu", "vsu_station_3", "vsu_station_4", "vsu_station_5"
 CLINIC, PAPER_CLINIC, PAPER_HUB, HOSPITAL = "ndola_clinic", "masaiti_clinic", "health_facility_3", "health_facility_5"
 OFFICE = "ndola_district_office"
-CENTRE, CENTRE_DESK = "one_stop_centre_1", "one_stop_police_desk_1"
+CENTRE, CENTRE_DESK, CENTRE_WORKER = "one_stop_centre_1", "one_stop_police_desk_1", "one_stop_welfare_desk_1"
 FINDINGS = (
     "sti_prophylaxis",
     "injury_care",
@@ -292,27 +290,41 @@ async def test_what_happened_again_is_a_request_of_its_own_beside_the_open_one(t
 
 async def test_a_one_stop_centre_has_one_computer_and_files_apart(town: ProgrammeTown) -> None:
     desk, nurse = await officer(town, CENTRE_DESK), await town.at_work("health", CENTRE)
+    worker = await town.at_work("social_welfare", CENTRE_WORKER)
     await stock(desk, 1)
     case = await came(town, desk, 5, age_band="0-9")
     status, sentence = await refused(give(desk, *case))
     assert (status, "Send the child there at once" in sentence) == (409, True)
     await consent(desk, case[0], "health", "needs", "type", "fb")
     sent = await asks(town, desk, case, CENTRE)
-    there = await nurse.get(f"/referrals/{sent['id']}")
-    assert (await nurse.ask("GET", f"/cases/{case[0]}")).status_code == 404
-    assert (await desk.ask("GET", f"/cases/{there['case_id']}")).status_code == 404
-    foreign = Desk(town["health"].client, desk.token)  # the same computer, the other agency's address
-    assert (await foreign.ask("GET", "/cases")).status_code == 401
-    officer_there, nurse_there = (
-        await at_pages(town, "police", CENTRE_DESK, Role.OFFICER), await at_pages(town, "health", CENTRE, Role.CLINICIAN),
-    )  # fmt: skip
-    nurse_there.client.cookies.update(officer_there.client.cookies)  # one browser, both signed in
-    shown = await nurse_there.open(f"/referrals/{sent['id']}")
-    assert shown.status == 200
-    assert (await nurse_there.open(f"/cases/{case[0]}")).status == 404
+    await consent(desk, case[0], "social_welfare", "needs", "fb")
+    along = await refer(desk, *case, "social_welfare", to_facility=CENTRE_WORKER, services=["child_protection"], urgency="urgent")
+    files = {
+        desk: case[0], nurse: (await nurse.get(f"/referrals/{sent['id']}"))["case_id"],
+        worker: (await town.stands(worker, along, "issued"))["case_id"],
+    }  # fmt: skip
+    requests = {nurse: sent["id"], worker: along["id"]}
+    for one in files:  # each has the file of its own agency and no other's, and what it was asked itself
+        assert [other for other in files if (await one.ask("GET", f"/cases/{files[other]}")).status_code != 404] == [one]
+    for one, own in requests.items():
+        assert [id_ for id_ in requests.values() if (await one.ask("GET", f"/referrals/{id_}")).status_code != 404] == [own]
+    for other in ("health", "social_welfare"):
+        foreign = Desk(town[other].client, desk.token)  # the same computer, the other agency's address
+        assert (await foreign.ask("GET", "/cases")).status_code == 401
+    officer_there = await at_pages(town, "police", CENTRE_DESK, Role.OFFICER)
+    for agency, place, role, request in (
+        ("health", CENTRE, Role.CLINICIAN, sent), ("social_welfare", CENTRE_WORKER, Role.SOCIAL_WORKER, along),
+    ):  # fmt: skip
+        there = await at_pages(town, agency, place, role)
+        there.client.cookies.update(officer_there.client.cookies)  # one browser, signed in at both
+        assert (await there.open(f"/referrals/{request['id']}")).status == 200
+        assert (await there.open(f"/cases/{case[0]}")).status == 404
     await served(town, nurse, sent)
     await town.stands(desk, sent, "closed")
-    assert [word for word in FINDINGS if word in await all_of(desk, case[0])] == []
+    for one in (desk, worker):
+        assert [word for word in FINDINGS if word in await all_of(one, files[one])] == []
+    await worker.post(f"/referrals/{along['id']}/accept")
+    await town.stands(desk, along, "accepted")
 
 
 async def test_a_clinic_on_paper_is_told_by_phone_and_written_for_by_its_hub(town: ProgrammeTown) -> None:
@@ -406,7 +418,16 @@ async def test_a_police_report_that_is_demanded_is_a_breach_and_care_goes_on(tow
     walk_in = await nurse.post("/arrivals")  # nor for whoever comes with nothing at all
     await nurse.post(f"/arrivals/{walk_in['arrival_id']}/care", {"care": "pep", "result": "given"})
     await town.settle()
-    assert "breach" not in await all_of(nurse, (await nurse.get(f"/referrals/{sent['id']}"))["case_id"])
+    hers = (await nurse.get(f"/referrals/{sent['id']}"))["case_id"]
+    assert "breach" not in await all_of(nurse, hers)  # what the desk wrote stays with the police
+    matron = await town.at_work("health", CLINIC, Role.SUPERVISOR)
+    written = await nurse.post(f"/cases/{hers}/breaches", {"code": "police_report_demanded", "by_whom": "health"})
+    assert written["rules"] == ["care_first"]
+    alarm = next(one for one in (await matron.get("/alarms?limit=200"))["items"] if one["kind"] == "breach")
+    assert (alarm["case_id"], alarm["post"]) == (hers, "clinic_in_charge")
+    await town.settle()
+    (mine,) = (await desk.get(f"/cases/{case[0]}/breaches"))["items"]
+    assert mine["id"] == kept["id"]  # and what the clinic wrote stays with the clinic
 
 
 # --- bad paths of the box --------------------------------------------------------------------------------------------------

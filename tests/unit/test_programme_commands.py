@@ -29,7 +29,7 @@ def wrong(tmp_path: Path) -> Path:
 def test_a_good_profile_is_said_to_be_good_with_what_of_it_is_no_fact() -> None:
     said = CliRunner().invoke(app, ["programme", "validate", str(PROFILES / "zm-vsu-ec.yaml")])
     assert said.exit_code == 0
-    assert said.stdout.startswith("zm-vsu-ec is good: 3 agencies, 25 facilities, ")
+    assert said.stdout.startswith("zm-vsu-ec is good: 3 agencies, 26 facilities, ")
     lines = said.stdout.split()
     assert "windows.forensic_sample" in lines
     assert "facilities.vsu_station.count" not in lines  # a fact

@@ -72,6 +72,7 @@ NO_FACTS = {  # what domain.md marks as a design or an assumption
         "windows.emergency_contraception.inclusive", "windows.forensic_sample.hours", "windows.hepatitis_b_vaccine.hours",
         "limits.acknowledge_h.acute", "certificates.ec_provider.valid_days", "report_forms.zp_form_32.version",
         "replay.doses.numbers", "replay.reports.numbers", ".languages", ".consent_days", "facilities.one_stop_centre.count",
+        "facilities.one_stop_police_desk.count", "facilities.one_stop_welfare_desk.count",
         "rules.ec_given_before.act",
     ],
     "bd-vsc": [
