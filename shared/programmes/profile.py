@@ -180,7 +180,7 @@ class Programme(Sourced):
     def uses_contexts(self) -> bool:
         """Whether anything depends on an incident's context: a rule, a pathway or a mandate. Only then are people asked for it."""
         conditions = [getattr(one, "when", None) for one in (*self.rules.values(), *self.pathways.values())]
-        mandates = [one.mandate for one in (*self.facilities.values(), *self.agencies.values())]
+        mandates = [*(one.mandate for one in self.facilities.values()), *(one.mandate for one in self.agencies.values())]
         return any(one is not None and one.contexts for one in (*conditions, *mandates))
 
     def records_of(self, agency: str) -> Mapping[str, RecordType]:

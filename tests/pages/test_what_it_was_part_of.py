@@ -47,7 +47,7 @@ async def test_a_family_dispute_that_is_ticked_on_page_1_brings_the_programmes_p
         for contexts, is_proposed in (["family_dispute"], True), ([], False):
             page = await came(officer, "fa-AF", contexts=contexts)
             assert page.path.endswith("/consent"), page.words
-            agreed = {f"answer_{to}": "yes" for to in ("health", "social_welfare", "shelter")}
+            agreed: dict[str, Any] = {f"answer_{to}": "yes" for to in ("health", "social_welfare", "shelter")}
             page = await officer.send(page.form(page.path), how="spoken", language="fa-AF", answer_back="yes", **agreed)
             assert page.path.endswith("/refer"), page.words
             assert (PROPOSED in page.words) is is_proposed
