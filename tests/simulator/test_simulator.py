@@ -28,7 +28,8 @@ FOUND = (7, 22, 24, 37, 75, 109, 284, 540, 940, 962, 1007)
 # given twice and the word that has to be said again had been erased meanwhile; one where a restored recipient could not read what
 # it had to wipe, and left it; one where a sender had lost a life of which its peer held all but the first: they
 # were taken for alike; one where a request was cancelled alone by a restored desk, and had left all the same; one where
-# copies were signed for as destroyed of a consent that both ends had lost. 197 and 301 end well, but where words wait for what is lost.
+# copies were signed for as destroyed of a consent that both ends had lost. 197 and 301 end well, but where words wait for what is
+# lost.
 CASEWORK = (20_005, 197, 301, 20_009, 93, 5_097, 1_385, 5_953, 2_965, 5_181, 2_397, 121, 677, 921, 561, 2_101, 9_101)
 MORE_CASEWORK = range(2_001, 2_029, 4)
 # Words are cleared after seconds. In the last, words that a restored peer was about to ask for were.

@@ -500,7 +500,6 @@ def ago(of: timedelta, earlier: timedelta = timedelta(0)) -> dict[str, datetime]
         ({"after_h": 72, "within_h": 120}, ago(120 * HOUR), True),
         ({"after_h": 72, "within_h": 120}, ago(120 * HOUR + INSTANT), False),
     ],
-    ids=str,
 )
 def test_each_line_of_a_condition_holds_exactly_as_far_as_it_says(
     line: dict[str, Any], known: dict[str, Any], so: bool | None
