@@ -2,6 +2,8 @@
 
 import json
 
+from fastapi import FastAPI
+
 from services.kinds import parts_of
 from services.runtime import asyncapi_of as _asyncapi_of
 from shared.casework.app import create_app
@@ -14,13 +16,18 @@ from shared.exchange.registry import Registry
 from shared.kit.db import Database
 
 
-def openapi_of(here: Here) -> str:
-    """The OpenAPI document, as it is committed."""
-    database = Database("sqlite://")  # nothing is opened: the document is made from the routes alone
+def app_of(here: Here) -> FastAPI:
+    """The routes of an agency, for whoever only reads what they are."""
+    database = Database("sqlite://")  # nothing is opened
     parts = parts_of(here.kind)
     pages = Pages(here, parts.look, is_secure=True)
     edge = Edge(database, here, Inbox(database, Registry([]), ExchangeHooks(here)), pages)
-    return _written(create_app(edge, parts.routers, dict).openapi())
+    return create_app(edge, parts.routers, dict)
+
+
+def openapi_of(here: Here) -> str:
+    """The OpenAPI document, as it is committed."""
+    return _written(app_of(here).openapi())
 
 
 def asyncapi_of(here: Here) -> str:

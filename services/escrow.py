@@ -12,6 +12,7 @@ the hold it is written over and gone, and no holder keeps a share of it.
 import asyncio
 import base64
 import contextlib
+import hashlib
 import json
 import logging
 import os
@@ -29,7 +30,11 @@ from sqlmodel import SQLModel, col
 
 from shared.casework.accounts.commands import forget_old_answers
 from shared.casework.cases.commands import key_names
-from shared.casework.here import Here
+from shared.casework.cases.views import note_read
+from shared.casework.exports.commands import Wish, encrypted
+from shared.casework.exports.domain import PURPOSES, What
+from shared.casework.exports.tables import Export
+from shared.casework.here import SYSTEM, Here
 from shared.casework.holds.commands import add_to_holds, forgotten, in_force, put_back
 from shared.casework.holds.releasing import destroy_released
 from shared.casework.holds.tables import HeldCopy, Hold
@@ -37,8 +42,9 @@ from shared.exchange.erasing import received_key
 from shared.exchange.keyring import SUITES, X25519, SealKey, opening_key, sealing_key
 from shared.exchange.tables import Tombstone
 from shared.kit.db import Database, Transaction
-from shared.kit.errors import RefnetError
+from shared.kit.errors import Conflict, RefnetError
 from shared.kit.files import EVERYBODY, check_new, sync_folder, write_new, write_over, write_whole
+from shared.kit.ids import new_id
 from shared.kit.keystore import KEY_BYTES, NONCE_BYTES, Keystore, KeystoreAway, WrappingKeys, opened_with
 from shared.kit.sealed import Sealed, as_it_lies
 from shared.kit.shares import NEEDED, SHARES, join, split
@@ -190,6 +196,11 @@ class Escrow:
         return self.folder / "holders" / f"{holder}.json"
 
 
+def holders_of(files: Sequence[Path]) -> list[str]:
+    """Whose private keys these are, in one order; raises RefnetError."""
+    return sorted(_private_key(file)["holder"] for file in files)
+
+
 def said_of(holder: str) -> str:
     """A holder in words."""
     return f"The {holder.replace('_', ' ')}"
@@ -260,7 +271,7 @@ async def renew_holder(database: Database, escrow: Escrow, holder: str, private:
         if count > len(shared.get(hold, {})):
             raise RefnetError(
                 f"The keys of the hold {hold} are in escrow alone, so that they cannot be shared anew; have the two other holders"
-                " open it (`refnet hold open`) and keep what it prints. Nothing was changed."
+                " open it (`refnet hold open`) and keep what it writes. Nothing was changed."
             )
     escrow.make_holder(holder, private, anew=True)
     again = [hold for hold in lying if hold in shared]
@@ -329,6 +340,32 @@ async def read_held(tx: Transaction, keys: Mapping[bytes, bytes]) -> list[dict[s
                 if plain is not None:
                     found.append({"table": table.name, "column": column.name, "value": plain.decode(errors="replace")})
     return found
+
+
+async def open_held(
+    tx: Transaction, keys: Mapping[bytes, bytes], hold_id: UUID, agency: str, holders: Sequence[str], wish: Wish
+) -> bytes:
+    """The same as it leaves, as JSON: marked with which holders opened it and what for, and encrypted to whoever shall read it
+    where the wish has a key. A row among the exports says so, and one among the looks at the case, whether or not its own keys are
+    left here: the sentence, which would lie sealed under them, stands in the file alone. Raises Conflict, NoKey."""
+    if wish.purpose not in PURPOSES[What.HELD]:
+        raise Conflict("A file of this kind is not handed out for that; choose another purpose.")
+    held, now = await read_held(tx, keys), tx.clock.now()
+    case_id = (await tx.session.execute(select(col(Hold.case_id)).where(col(Hold.id) == hold_id))).scalar_one_or_none()
+    export = Export(
+        id=new_id(), account_id=SYSTEM.account_id, what=What.HELD, case_id=case_id, purpose=wish.purpose,
+        period=None if case_id is not None else f"{now:%Y-%m}",  # of an older copy of the records, which do not know the hold
+        recipient_key=wish.recipient_key.strip(), digest="", made_at=now,
+    )  # fmt: skip
+    mark = {"export": str(export.id), "agency": agency, "opened_by": list(holders), "at": now.isoformat(), "for": wish.purpose}
+    said = json.dumps({**mark, "because": wish.because, "held": held}).encode()
+    data = encrypted(said, export.recipient_key) if export.recipient_key else said
+    export.digest = hashlib.sha256(data).hexdigest()
+    tx.session.add(export)
+    if case_id is not None:
+        await note_read(tx, case_id, SYSTEM, "_".join(["escrow", *holders]))
+    await tx.session.flush()
+    return data
 
 
 def shred(keys: Keystore, wrapping: WrappingKeys, private: Path, now: datetime) -> int:

@@ -1,9 +1,8 @@
 """The commands `refnet hold holder|list|open`."""
 
 import asyncio
-import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import typer
@@ -104,25 +103,70 @@ def _holds_words(said: dict[str, Any]) -> str:
 
 
 @hold.command("open")
-def hold_open(agency: AgencyId, hold_id: HoldId, holders: Two) -> None:
-    """Print, as JSON, what the database holds of a held case, with the keys of two holders and none of this machine's."""
-    from services.escrow import read_held
-    from services.runtime import DATABASE_ERRORS, why_no_database
+def hold_open(
+    agency: AgencyId,
+    hold_id: HoldId,
+    holders: Two,
+    because: Annotated[
+        str, typer.Option("--because", metavar="TEXT", help="A sentence: who asked for it and why; no name of a survivor.")
+    ],
+    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="Where to write it; a file that is there stays.")] = None,
+    to: Annotated[str, typer.Option("--to", metavar="KEY", help="The public key of whoever shall read it (age1…).")] = "",
+    purpose: Annotated[
+        Literal["court_order", "complaint", "she_asked"], typer.Option("--for", help="What it is opened for.")
+    ] = "court_order",
+    plain: Annotated[bool, typer.Option("--plain", help="Print it in the clear, where no file is to be made.")] = False,
+) -> None:
+    """Write, as JSON for whoever shall read it, what the database holds of a held case: with the keys of two holders and none of
+    this machine's. That it was opened, by which holders and what for, is kept with the case."""
     from services.settings import load_settings
-    from shared.kit.db import Database
+    from shared.casework.exports.commands import Wish
+    from shared.casework.exports.domain import SENTENCE_CHARACTERS_MAX, SENTENCE_CHARACTERS_MIN, Purpose
+    from shared.kit.files import check_new
 
+    if plain == (file is not None and bool(to)) or (plain and (file or to)):
+        raise RefnetError("Name FILE and, with --to, the public key of whoever shall read it; or say --plain, and neither.")
+    if not SENTENCE_CHARACTERS_MIN <= len(because) <= SENTENCE_CHARACTERS_MAX:
+        raise RefnetError("Write in a sentence who asked for it and why; no name of a survivor.")
+    if file is not None:
+        check_new(file)
     settings = load_settings()
     settings.network_with(agency)
-    keys = settings.escrow(agency).open(hold_id, holders)
+    data = asyncio.run(_opened(settings, agency, hold_id, holders, Wish(Purpose(purpose), because, to), file))
+    typer.echo(data.decode() if plain else f"{file} holds what is held, {len(data):,} bytes, for the holder of that key alone.")
 
-    async def go() -> list[dict[str, Any]]:
-        database = Database(settings.database(agency))
-        try:
-            async with database.read() as tx:
-                return await read_held(tx, keys)
-        except DATABASE_ERRORS as error:
-            raise RefnetError(why_no_database(error)) from error
-        finally:
-            await database.close()
 
-    typer.echo(json.dumps({"held": asyncio.run(go())}))
+async def _opened(settings: Any, agency: str, hold_id: UUID, holders: list[Path], wish: Any, file: Path | None) -> bytes:
+    """What leaves, written to `file` where there is one; no such file is left unless it is kept that it was opened."""
+    from services.escrow import holders_of, open_held
+    from services.runtime import DATABASE_ERRORS, why_no_database
+    from shared.casework.exports.commands import NoKey
+    from shared.kit.db import Database
+    from shared.kit.files import write_new
+
+    keys, by = settings.escrow(agency).open(hold_id, holders), holders_of(holders)
+    database, is_written = Database(settings.database(agency)), False
+    try:
+        async with database.write() as tx:
+            data = await open_held(tx, keys, hold_id, agency, by, wish)
+            if file is not None:
+                try:
+                    write_new(file, data)
+                except OSError as error:
+                    raise RefnetError(f"{file} cannot be written ({error.strerror}); name another file.") from error
+                is_written = True
+        is_written = False  # from here on it stays
+        return data
+    except NoKey as error:
+        words = "This is no public key of age; it begins with age1, and whoever shall read the file gives it to you."
+        raise RefnetError(words) from error
+    except DATABASE_ERRORS as error:
+        raise RefnetError(why_no_database(error)) from error
+    finally:
+        if is_written and file is not None:
+            _take_away(file)
+        await database.close()
+
+
+def _take_away(file: Path) -> None:
+    file.unlink(missing_ok=True)

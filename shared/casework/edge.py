@@ -28,6 +28,7 @@ from shared.casework.accounts.tables import Attempt, KeptAnswer
 from shared.casework.cases.commands import WrongTime
 from shared.casework.cases.looks import ids_of
 from shared.casework.cases.tables import Case
+from shared.casework.cases.views import Shown
 from shared.casework.consents.commands import StaleConsent
 from shared.casework.eyes.tables import Opening
 from shared.casework.following.streams import OpenStreams, TooManyStreams
@@ -220,14 +221,15 @@ Work = Callable[[Transaction], Awaitable[BaseModel]]
 async def command(
     request: Request, edge: Edge, by: Actor, work: Work, *, status: int = 200, key: str | None = None, key_needed: bool = False
 ) -> Response:
-    """Runs a command in one transaction and answers; with a key, the same request is done once and answered alike."""
+    """Runs a command in one transaction and answers; with a key, the same request is done once and answered alike. Each answer
+    that shows something of a case is kept as a look at it, a repeated one too."""
     if key is None:
         if key_needed:
             raise KeyMissing(
                 "Send an Idempotency-Key, any text that is new for this request, so that a repeat sends nothing twice."
             )
         async with edge.database.write() as tx:
-            done = answer(await work(tx), status)
+            done = await _done(tx, by, work, status)
             crash_point("command.before_commit")
         crash_point("command.after_commit")
         return done
@@ -239,12 +241,23 @@ async def command(
             if kept.body_digest != digest:
                 raise KeyReused("This Idempotency-Key was used with another body; send a new key.")
             await _still_seen(tx, edge.here, by, kept)
+            view = request.scope["route"].response_model
+            if kept.answer and isinstance(view, type) and issubclass(view, Shown):
+                await view.model_validate_json(kept.answer).keep_look(tx, by)
             return replayed(kept)
-        done = answer(await work(tx), status)
+        done = await _done(tx, by, work, status)
         await keep_answer(tx, by, route_of(request), key, digest, done)
         crash_point("command.before_commit")
     crash_point("command.after_commit")
     return done
+
+
+async def _done(tx: Transaction, by: Actor, work: Work, status: int) -> Response:
+    """Runs it; what its answer shows of a case is a look at it, and looks are kept."""
+    view = await work(tx)
+    if isinstance(view, Shown):
+        await view.keep_look(tx, by)
+    return answer(view, status)
 
 
 async def _still_seen(tx: Transaction, here: Here, by: Actor, kept: KeptAnswer) -> None:

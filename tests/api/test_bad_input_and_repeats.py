@@ -229,3 +229,24 @@ async def test_where_every_connection_is_taken_a_request_is_told_so_and_not_kept
         assert "nothing was written" in problem["detail"]
     assert (await desk.get("/cases"))["items"] == []
     await desk.post("/cases")
+
+
+async def test_what_a_command_answers_of_a_case_is_a_look_and_so_is_the_answer_given_again(world: World, officer: Desk) -> None:
+    case_id, incident_id = await open_case(officer)
+    await consent(officer, case_id, "health", "needs")
+    rid = (await refer(officer, case_id, incident_id, "health"))["id"]
+    await world.settle()
+    nurse = await world["health"].sign_in("nurse", facility="ndola_clinic")
+    there = (await nurse.get(f"/referrals/{rid}"))["case_id"]
+
+    async def looks() -> list[str]:
+        return [one["what"] for one in (await nurse.get(f"/cases/{there}/access-log"))["items"] if one["account"] == "nurse"]
+
+    assert await looks() == ["referral"]
+    key = {"Idempotency-Key": str(new_id())}
+    first = await raw(nurse, "POST", f"/referrals/{rid}/acknowledge", b"{}", **key)
+    assert first.json()["content"]["needs"]
+    assert await looks() == ["referral"] * 2
+    again = await raw(nurse, "POST", f"/referrals/{rid}/acknowledge", b"{}", **key)
+    assert (again.text, again.headers["Idempotent-Replayed"]) == (first.text, "true")
+    assert await looks() == ["referral"] * 3

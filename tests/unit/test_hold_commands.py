@@ -1,18 +1,21 @@
 """`refnet hold` and `refnet shred` as they are typed: what is made, listed and opened, and each refusal in one sentence."""
 
 import asyncio
+import hashlib
 import json
 import sys
 import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
+import pyrage
 import pytest
 import yaml
 from schema import sqlite_at_head
-from sqlalchemy import select
+from sqlalchemy import String, cast, select
 from sqlmodel import col
 
 import services.demo
@@ -23,15 +26,22 @@ from services.keeper import Keeper
 from services.locks import LOCK, PASSPHRASE, _unlocked
 from services.runtime import build
 from services.settings import Settings, load_settings
+from shared.casework.accounts.tables import CaseRead
 from shared.casework.cases.commands import OpenCase, open_case
+from shared.casework.cases.looks import access_log
 from shared.casework.cases.tables import Note
+from shared.casework.exports.tables import Export
 from shared.casework.here import Actor
 from shared.casework.holds.commands import PlaceHold, place_hold
+from shared.casework.holds.tables import Hold
 from shared.contracts.casework.codes import Role
+from shared.kit.db import Database
 from shared.kit.lock import MARK, make_lock
+from shared.kit.sealed import as_it_lies
 
 IN_CHARGE = Actor(uuid4(), "in charge", Role.SUPERVISOR, None)
 WORD = "what the court asks about"
+WHY = ("--because", "The High Court asks for it, letter 9 of 2026", "--plain")
 
 Refnet = Callable[..., str]
 
@@ -153,10 +163,10 @@ def test_a_hold_is_brought_into_escrow_survives_the_shredding_of_its_station_and
     assert [file for folder in ("wrapping", "keys") for file in (home / folder / "police").iterdir()] == []
     assert notes(settings) == []
 
-    with_two = ["--with", files["court"], "--with", files["agency"]]
+    with_two = ["--with", files["court"], "--with", files["agency"], *WHY]
     opened = json.loads(refnet("hold", "open", "police", hold, *with_two))["held"]
     assert {"table": "casework_notes", "column": "text", "value": json.dumps(WORD)} in opened
-    one = refnet("hold", "open", "police", hold, *with_two[:2])
+    one = refnet("hold", "open", "police", hold, *with_two[:2], *WHY)
     assert one == "refnet: It takes the private keys of 2 different holders of this escrow; bring them."
     assert refnet("hold", "open", "police", hold, "--with", home / "none", *with_two[2:]) == (
         f"refnet: There is no file {home / 'none'}; name the private key that a holder of this escrow has."
@@ -230,9 +240,9 @@ def test_a_holder_who_lost_the_key_is_given_another_and_the_old_one_opens_nothin
     assert not new.exists()
     said = refnet("hold", "holder", "police", "court", new, "--anew")
     assert said.endswith("The old one opens nothing more: the keys of 1 held cases were shared anew.")
-    both = ["--with", new, "--with", files["agency"]]
+    both = ["--with", new, "--with", files["agency"], *WHY]
     assert any(row["value"] == json.dumps(WORD) for row in json.loads(refnet("hold", "open", "police", hold, *both))["held"])
-    old = refnet("hold", "open", "police", hold, "--with", files["court"], "--with", files["agency"])
+    old = refnet("hold", "open", "police", hold, "--with", files["court"], "--with", files["agency"], *WHY)
     assert old.startswith(f"refnet: {files['court']} does not open the share of court: ")
     assert refnet("hold", "list", "police").endswith("1 key in escrow")
 
@@ -259,11 +269,73 @@ def test_what_is_wrong_about_a_key_that_is_brought_is_said_of_its_file(home: Pat
     hold, files = held_in_escrow(home, refnet)
     nothing = home / "letter.txt"
     nothing.write_text("Dear court,")
-    own = ["--with", files["agency"]]
+    own = ["--with", files["agency"], *WHY]
     assert refnet("hold", "open", "police", hold, *own, "--with", nothing) == (
         f"refnet: {nothing} is no holder's private key; it is the file that `refnet hold holder` wrote."
     )
     assert "cannot be read (Is a directory)" in refnet("hold", "open", "police", hold, *own, "--with", home)
-    assert refnet("hold", "open", "police", hold, *own, *own).endswith(
+    assert refnet("hold", "open", "police", hold, *own, "--with", files["agency"]).endswith(
         "are both the key of the agency; it takes those of two different holders."
     )
+
+
+def kept_of_opening() -> tuple[list[tuple[str, str]], list[tuple[str, str, bytes | None, str, str]]]:
+    """What the records say of who opened it, to whoever has none of the station's keys."""
+
+    async def go() -> Any:
+        database = Database(load_settings().database("police"))
+        try:
+            async with database.read() as tx:
+                looks = select(col(CaseRead.what), cast(col(CaseRead.case_id), String))
+                lies = as_it_lies(col(Export.because))
+                exports = select(col(Export.what), col(Export.purpose), lies, col(Export.recipient_key), col(Export.digest))
+                return list((await tx.session.execute(looks)).tuples()), list((await tx.session.execute(exports)).tuples())
+        finally:
+            await database.close()
+
+    return asyncio.run(go())
+
+
+def test_what_the_escrow_opens_is_for_its_reader_alone_and_kept_with_the_case_where_the_station_is_gone(
+    home: Path, refnet: Refnet
+) -> None:
+    hold, files = held_in_escrow(home, refnet)
+    refnet("shred", "police", "--yes")
+    reader, out = pyrage.x25519.Identity.generate(), home / "held.age"
+    two = ["hold", "open", "police", hold, "--with", files["court"], "--with", files["protection_officer"], *WHY[:2]]
+    for less in ([], [out], ["--to", reader.to_public()], [out, "--plain"], [out, "--to", reader.to_public(), "--plain"]):
+        assert refnet(*two, *less).startswith("refnet: Name FILE and, with --to, the public key")
+    assert refnet(*two, out, "--to", "age1nobody").startswith("refnet: This is no public key of age")
+    assert refnet(*two[:-1], "court", out, "--to", reader.to_public()).startswith("refnet: Write in a sentence who asked")
+    assert not out.exists()
+    assert kept_of_opening() == ([], [])
+
+    said = refnet(*two, out, "--to", reader.to_public())
+    assert said.startswith(f"{out} holds what is held, ")
+    assert WORD.encode() not in out.read_bytes()
+    told = json.loads(pyrage.decrypt(out.read_bytes(), [reader]))
+    assert {"table": "casework_notes", "column": "text", "value": json.dumps(WORD)} in told["held"]
+    assert (told["opened_by"], told["for"], told["because"]) == (["court", "protection_officer"], "court_order", WHY[1])
+    (look,), (export,) = kept_of_opening()
+    assert look[0] == "escrow_court_protection_officer"
+    digest = hashlib.sha256(out.read_bytes()).hexdigest()
+    assert export == ("held", "court_order", None, str(reader.to_public()), digest)
+    assert refnet(*two, out, "--to", reader.to_public()).startswith("refnet: ")  # a file that is there stays
+    assert len(kept_of_opening()[0]) == 1
+
+
+def test_she_is_told_which_two_holders_opened_what_is_held(home: Path, refnet: Refnet) -> None:
+    hold, files = held_in_escrow(home, refnet)
+    refnet("hold", "open", "police", hold, "--with", files["agency"], "--with", files["court"], *WHY)
+
+    async def log() -> list[tuple[str, str, str]]:
+        made = build(load_settings(), "police")
+        try:
+            async with made.database.read() as tx:
+                case_id = (await tx.session.execute(select(col(Hold.case_id)))).scalar_one()
+                rows, _more = await access_log(tx, made.here, case_id, None, 50)
+                return [(row.account, row.role, row.what) for row in rows]
+        finally:
+            await made.database.close()
+
+    assert asyncio.run(log()) == [("", "escrow", "escrow_agency_court")]

@@ -1,6 +1,7 @@
 """Routes: the medical certificates of a case."""
 
 from datetime import datetime
+from typing import ClassVar
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
@@ -9,16 +10,17 @@ from services.health.certificates import commands
 from services.health.certificates.commands import GiveCertificate, IssueCertificate
 from services.health.certificates.tables import MedicalCertificate
 from shared.casework.cases.commands import load_case
-from shared.casework.cases.views import note_read
+from shared.casework.cases.views import OfACase, note_read
 from shared.casework.edge import IdempotencyKey, OneEdge, Page, SignedIn, command
-from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 
 router = APIRouter(prefix="/api/v1", tags=["health"])
 
 
-class CertificateView(Body):
+class CertificateView(OfACase):
     """That one was issued; what it says is on paper."""
+
+    look: ClassVar[str] = "medical_certificate"
 
     id: UUID
     case_id: UUID

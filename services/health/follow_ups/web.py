@@ -1,7 +1,7 @@
 """Routes: follow-up visits of a case, what became of them, and how many there were."""
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, ClassVar
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
@@ -10,7 +10,7 @@ from services.health.follow_ups import commands, views
 from services.health.follow_ups.commands import MakeVisit, MoveVisit
 from services.health.follow_ups.tables import FollowUp
 from shared.casework.cases.commands import load_case
-from shared.casework.cases.views import note_read
+from shared.casework.cases.views import OfACase, note_read
 from shared.casework.edge import IdempotencyKey, OneEdge, Page, SignedIn, command
 from shared.casework.figures.domain import period
 from shared.casework.follow_ups.commands import AnswerVisit
@@ -21,8 +21,10 @@ from shared.kit.db import Transaction
 router = APIRouter(prefix="/api/v1", tags=["health"])
 
 
-class VisitView(Body):
+class VisitView(OfACase):
     """A visit; what it is for stays here."""
+
+    look: ClassVar[str] = "care"
 
     id: UUID
     case_id: UUID

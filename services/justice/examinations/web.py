@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from typing import ClassVar
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
@@ -10,18 +11,19 @@ from services.justice.examinations import commands, views
 from services.justice.examinations.commands import AskOrder, Begin, Finish, OrderCame
 from services.justice.examinations.tables import Examination
 from shared.casework.cases.commands import load_case
-from shared.casework.cases.views import note_listed, note_read
+from shared.casework.cases.views import OfACase, note_listed, note_read
 from shared.casework.edge import Edge, IdempotencyKey, OneEdge, Page, SignedIn, command
 from shared.casework.here import Actor
-from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 
 LOOK = "examination"
 router = APIRouter(prefix="/api/v1", tags=["justice"])
 
 
-class ExaminationView(Body):
+class ExaminationView(OfACase):
     """An examination and how its order stands; what was found is not here."""
+
+    look: ClassVar[str] = LOOK
 
     id: UUID
     case_id: UUID

@@ -1,6 +1,7 @@
 """Routes: charge, hearings and verdict of a case, and the hearings of this week."""
 
 from datetime import date, datetime
+from typing import ClassVar
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
@@ -9,7 +10,7 @@ from services.justice.proceedings import commands, views
 from services.justice.proceedings.commands import AnswerHearing, Charge, GiveVerdict, SetHearing
 from services.justice.proceedings.tables import Hearing
 from shared.casework.cases.commands import load_case
-from shared.casework.cases.views import note_read
+from shared.casework.cases.views import OfACase
 from shared.casework.edge import IdempotencyKey, OneEdge, Page, SignedIn, command
 from shared.casework.here import Here
 from shared.kit.bodies import Body
@@ -19,8 +20,10 @@ LOOK = "proceedings"
 router = APIRouter(prefix="/api/v1", tags=["justice"])
 
 
-class HearingView(Body):
+class HearingView(OfACase):
     """A day in court."""
+
+    look: ClassVar[str] = LOOK
 
     id: UUID
     case_id: UUID
@@ -35,9 +38,12 @@ class VerdictView(Body):
     outcome: str | None
 
 
-class ProceedingsView(Body):
+class ProceedingsView(OfACase):
     """Of a case."""
 
+    look: ClassVar[str] = LOOK
+
+    case_id: UUID
     charged_at: datetime | None
     next_on: date | None
     waits_for_day: bool  # a hearing was put off, and no other day is set
@@ -51,13 +57,13 @@ def _hearing(row: Hearing) -> HearingView:
 
 async def _proceedings(tx: Transaction, here: Here, case_id: UUID, by: SignedIn) -> ProceedingsView:
     case = await load_case(tx, case_id, by)
-    await note_read(tx, case.id, by, LOOK)
     found = await views.proceedings_of(tx, here, case)
     verdicts = [VerdictView(occurred_at=one.occurred_at, outcome=one.outcome) for one in found.verdicts]
     hearings = [_hearing(one) for one in found.hearings]
     return ProceedingsView(
-        charged_at=found.charged_at, next_on=found.next_on, waits_for_day=found.waits_for_day, hearings=hearings, verdicts=verdicts
-    )
+        case_id=case.id, charged_at=found.charged_at, next_on=found.next_on, waits_for_day=found.waits_for_day, hearings=hearings,
+        verdicts=verdicts,
+    )  # fmt: skip
 
 
 @router.get("/hearings")
@@ -73,7 +79,9 @@ async def get_proceedings(case_id: UUID, edge: OneEdge, by: SignedIn) -> Proceed
     """Charge, hearings and verdicts of a case."""
     by.may_work()
     async with edge.database.write() as tx:
-        return await _proceedings(tx, edge.here, case_id, by)
+        found = await _proceedings(tx, edge.here, case_id, by)
+        await found.keep_look(tx, by)
+        return found
 
 
 @router.post("/cases/{case_id}/charge", status_code=201, response_model=ProceedingsView)

@@ -1,7 +1,7 @@
 """Routes: the complaint of a case, what was explained and told to her, breaches of the protocol, and how many there were."""
 
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
@@ -12,7 +12,7 @@ from services.police.complaints.domain import AskedBy, Where
 from services.police.complaints.tables import Explained, Telling
 from shared.casework.breaches.domain import BreachCode
 from shared.casework.cases.commands import load_case
-from shared.casework.cases.views import note_read
+from shared.casework.cases.views import OfACase, note_read
 from shared.casework.edge import Edge, IdempotencyKey, OneEdge, Page, SignedIn, command
 from shared.casework.figures.domain import period
 from shared.casework.here import Actor
@@ -38,8 +38,18 @@ class StepView(Body):
     told: str | None
 
 
-class ComplaintView(Body):
+class HearingOffView(StepView, OfACase):
+    """The step of a case that lost its day."""
+
+    look: ClassVar[str] = "complaint"
+
+    case_id: UUID
+
+
+class ComplaintView(OfACase):
     """A complaint and where its facts leave it."""
+
+    look: ClassVar[str] = "complaint"
 
     id: UUID
     case_id: UUID
@@ -51,8 +61,10 @@ class ComplaintView(Body):
     steps: list[StepView]
 
 
-class ExplainedView(Body):
+class ExplainedView(OfACase):
     """What of the legal process was explained."""
+
+    look: ClassVar[str] = "complaint"
 
     id: UUID
     case_id: UUID
@@ -63,10 +75,13 @@ class ExplainedView(Body):
     occurred_at: datetime
 
 
-class ToldView(Body):
+class ToldView(OfACase):
     """What became of telling her a step."""
 
+    look: ClassVar[str] = "complaint"
+
     id: UUID
+    case_id: UUID
     step: int | None
     outcome: str
     is_off: bool
@@ -130,10 +145,17 @@ def _explained(row: Explained) -> ExplainedView:
 
 
 def _told(row: Telling) -> ToldView:
-    return ToldView(id=row.id, step=row.position, outcome=row.outcome, is_off=row.is_off, how=row.how, occurred_at=row.occurred_at)
+    return ToldView(
+        id=row.id, case_id=row.case_id, step=row.position, outcome=row.outcome, is_off=row.is_off, how=row.how,
+        occurred_at=row.occurred_at,
+    )  # fmt: skip
 
 
 async def _register(tx: Transaction, edge: Edge, case_id: UUID, by: Actor) -> views.Register:
+    return await views.register_of(tx, edge.here, await load_case(tx, case_id, by))
+
+
+async def _read(tx: Transaction, edge: Edge, case_id: UUID, by: Actor) -> views.Register:
     case = await load_case(tx, case_id, by)
     await note_read(tx, case.id, by, "complaint")
     return await views.register_of(tx, edge.here, case)
@@ -161,7 +183,7 @@ async def post_complaint(
 async def get_complaints(case_id: UUID, edge: OneEdge, by: SignedIn) -> Page:
     """The complaints of a case, each with its steps in the order of their own times."""
     async with edge.database.write() as tx:
-        found = await _register(tx, edge, case_id, by)
+        found = await _read(tx, edge, case_id, by)
         return Page(items=[_complaint(one) for one in found.complaints])
 
 
@@ -220,27 +242,28 @@ async def post_explained(
 async def get_explained(case_id: UUID, edge: OneEdge, by: SignedIn) -> Page:
     """What was explained, oldest first."""
     async with edge.database.write() as tx:
-        return Page(items=[_explained(row) for row in (await _register(tx, edge, case_id, by)).explained])
+        return Page(items=[_explained(row) for row in (await _read(tx, edge, case_id, by)).explained])
 
 
 @router.get("/cases/{case_id}/to-tell")
 async def get_to_tell(case_id: UUID, edge: OneEdge, by: SignedIn) -> ToTellView:
     """Milestones that she has not been told yet, and her safe way."""
     async with edge.database.write() as tx:
-        found = await _register(tx, edge, case_id, by)
+        found = await _read(tx, edge, case_id, by)
         return ToTellView(safe_hours=found.hours, steps=[_step(one) for one in found.to_tell])
 
 
-@router.post("/cases/{case_id}/hearing-off", status_code=201, response_model=StepView)
+@router.post("/cases/{case_id}/hearing-off", status_code=201, response_model=HearingOffView)
 async def post_hearing_off(
     case_id: UUID, body: TakeOff, request: Request, edge: OneEdge, by: SignedIn, key: IdempotencyKey = None
 ) -> Response:
     """A hearing that this desk entered will not be on that day; whoever was told of it hears so."""
 
-    async def work(tx: Transaction) -> StepView:
+    async def work(tx: Transaction) -> HearingOffView:
         await commands.take_off_hearing(case_id, body, tx, edge.here, by)
         found = await _register(tx, edge, case_id, by)
-        return next(_step(one) for one in found.steps if one.row.position == body.step)
+        off = next(_step(one) for one in found.steps if one.row.position == body.step)
+        return HearingOffView(case_id=case_id, **off.model_dump())
 
     return await command(request, edge, by, work, status=201, key=key)
 

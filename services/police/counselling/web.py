@@ -1,6 +1,7 @@
 """Routes: that somebody was counselled."""
 
 from datetime import datetime
+from typing import ClassVar
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
@@ -9,16 +10,17 @@ from services.police.counselling import commands
 from services.police.counselling.commands import Counsel
 from services.police.counselling.tables import Counselling
 from shared.casework.cases.commands import load_case
-from shared.casework.cases.views import note_read
+from shared.casework.cases.views import OfACase, note_read
 from shared.casework.edge import IdempotencyKey, OneEdge, Page, SignedIn, command
-from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 
 router = APIRouter(prefix="/api/v1/cases/{case_id}/counsellings", tags=["counselling"])
 
 
-class CounsellingView(Body):
+class CounsellingView(OfACase):
     """One time."""
+
+    look: ClassVar[str] = "counselling"
 
     id: UUID
     case_id: UUID

@@ -1,7 +1,7 @@
 """Routes: certificates, doses, the locked box, its counts, reports, supplies, and figures."""
 
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
@@ -14,7 +14,7 @@ from services.police.dispensing.commands import Dispense, ReportSafety
 from services.police.dispensing.resupply import AskSupplies, ReceiveSupplies, StateMonth
 from services.police.dispensing.tables import BoxCount, BoxEntry, Dose, HeldCertificate, Resupply, SafetyReport
 from shared.casework.cases.commands import load_case
-from shared.casework.cases.views import note_listed, note_read
+from shared.casework.cases.views import OfACase, note_listed, note_read
 from shared.casework.cases.web import Cursor, Limit
 from shared.casework.directory.news import place_subject
 from shared.casework.edge import IdempotencyKey, OneEdge, Page, SignedIn, command
@@ -43,8 +43,10 @@ class CertificateView(Body):
     ended_on: date | None
 
 
-class DoseView(Body):
+class DoseView(OfACase):
     """One line of the register. `said` is null where its case was erased."""
+
+    look: ClassVar[str] = "doses"
 
     id: UUID
     case_id: UUID

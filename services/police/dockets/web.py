@@ -1,6 +1,7 @@
 """Routes: the docket number of a case."""
 
 from datetime import datetime
+from typing import ClassVar
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
@@ -9,17 +10,18 @@ from services.police.dockets import commands
 from services.police.dockets.commands import EnterDocket
 from services.police.dockets.tables import Docket
 from shared.casework.cases.commands import load_case
-from shared.casework.cases.views import note_read
+from shared.casework.cases.views import OfACase, note_read
 from shared.casework.edge import IdempotencyKey, OneEdge, SignedIn, command
-from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 from shared.kit.errors import NotFound
 
 router = APIRouter(prefix="/api/v1/cases/{case_id}/docket", tags=["police"])
 
 
-class DocketView(Body):
+class DocketView(OfACase):
     """A case's docket number."""
+
+    look: ClassVar[str] = "docket"
 
     case_id: UUID
     number: str

@@ -116,9 +116,13 @@ async def enquire(command: Enquire, tx: Transaction, here: Here, by: Actor) -> E
         )  # fmt: skip
         tx.session.add(row)
         await tx.session.flush()
-        if case is not None:
-            await note_read(tx, case.id, by, "enquiry" if answered else "enquiry_missed")
         return row
+
+
+async def note_asked(tx: Transaction, enquiry: Enquiry, by: Actor) -> None:
+    """Keeps it in the log of the case whose number was given; where there is none nobody was asked about."""
+    if enquiry.case_id is not None:
+        await note_read(tx, enquiry.case_id, by, "enquiry" if enquiry.is_answered else "enquiry_missed")
 
 
 async def _is_her_word(command: Enquire, case: Case | None, tx: Transaction) -> bool:

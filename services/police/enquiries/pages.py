@@ -120,6 +120,7 @@ async def post_enquiry(request: Request, edge: OneEdge, visit: Visitor, values: 
             number=asked.number, word=asked.word, claims_to_be=asked.claims_to_be, phone_is_safe=asked.phone_is_safe == "yes"
         )
         row = await commands.enquire(body, tx, edge.here, visit.actor)
+        await commands.note_asked(tx, row, visit.actor)
         return f"/enquiry/{row.id}" if row.is_answered else f"/enquiry?said={SAID_NOTHING}"
 
     return await submit(request, edge, visit, values, work)

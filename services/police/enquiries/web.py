@@ -1,6 +1,7 @@
 """Routes: her word for the telephone, and what a caller is told."""
 
 from datetime import datetime
+from typing import ClassVar
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
@@ -12,17 +13,20 @@ from services.police.enquiries.commands import Enquire, SetWord
 from services.police.enquiries.tables import Enquiry
 from shared.casework.cases.commands import load_case
 from shared.casework.cases.tables import Case
-from shared.casework.cases.views import note_read
+from shared.casework.cases.views import OfACase, Shown, note_read
 from shared.casework.edge import IdempotencyKey, OneEdge, Page, SignedIn, command
-from shared.casework.here import Here
+from shared.casework.here import Actor, Here
+from shared.casework.scope import whole_agency
 from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 
 router = APIRouter(prefix="/api/v1", tags=["enquiries"])
 
 
-class WordView(Body):
+class WordView(OfACase):
     """That a word was chosen, and when. Which one, nobody can read."""
+
+    look: ClassVar[str] = "own_word"
 
     case_id: UUID
     entered_at: datetime
@@ -39,11 +43,19 @@ class ToldView(Body):
     is_told: bool
 
 
-class AnswerView(Body):
-    """What may be said to the caller: `told` false says that nothing may be, and nothing else."""
+class AnswerView(Shown):
+    """What may be said to the caller: `told` false says that nothing may be, and nothing else. `id` is the enquiry's."""
 
+    id: UUID
     told: bool
     milestones: list[ToldView] = Field(default_factory=list)
+
+    async def keep_look(self, tx: Transaction, by: Actor) -> None:
+        """Keeps that somebody asked in the log of the case whose number it was, told or not."""
+        async with whole_agency(tx):
+            row = await tx.session.get(Enquiry, self.id)
+        if row is not None:
+            await commands.note_asked(tx, row, by)
 
 
 class EnquiryView(Body):
@@ -56,9 +68,10 @@ class EnquiryView(Body):
 
 async def _answer(tx: Transaction, here: Here, row: Enquiry) -> AnswerView:
     if not row.is_answered or row.case_id is None:
-        return AnswerView(told=False)
+        return AnswerView(id=row.id, told=False)
     register = await register_of(tx, here, await tx.session.get_one(Case, row.case_id))
     return AnswerView(
+        id=row.id,
         told=True,
         milestones=[
             ToldView(

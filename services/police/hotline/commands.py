@@ -22,7 +22,6 @@ from shared.casework.acts import ask_first
 from shared.casework.alarms.commands import clear, raise_alarm
 from shared.casework.cases.commands import Form, OpenCase, happened, load_case, open_case
 from shared.casework.cases.tables import Case
-from shared.casework.cases.views import note_read
 from shared.casework.here import Actor, Here
 from shared.casework.situations import KNOWN_TYPES
 from shared.contracts.casework import events
@@ -207,9 +206,7 @@ async def open_from_call(call_id: UUID, tx: Transaction, here: Here, by: Actor) 
     if call.what == What.WRONG_NUMBER or call.desk is None:
         raise Conflict("There is nothing in this call to open a case from.")
     if call.case_id is not None:
-        known = await load_case(tx, call.case_id, by)
-        await note_read(tx, known.id, by, "case")
-        return known
+        return await load_case(tx, call.case_id, by)
     if not by.sees(call.desk):
         raise Conflict("This call is at another desk; the case is opened there.")
     case = await open_case(_as_case(here, call), tx, here, by)

@@ -14,7 +14,7 @@ from services.police.hotline.domain import ALIKE_WITHIN, Counted, Coverage, Figu
 from services.police.hotline.tables import Call, CallLook
 from shared.casework import scope
 from shared.casework.accounts.tables import CaseRead
-from shared.casework.cases.views import LIST, LISTED_AGAIN, note_listed, note_read
+from shared.casework.cases.views import LIST, LISTED_AGAIN, Shown, note_listed, note_read
 from shared.casework.here import Actor, Forbidden, Here
 from shared.casework.situations import KNOWN_TYPES
 from shared.casework.timeline.views import page_by_opening
@@ -32,7 +32,7 @@ COUNTED_OVER = timedelta(days=30)  # of the figures on the page; a programme's o
 LOOK = "call"  # what a look at a call is called in its case's log
 
 
-class CallView(Body):
+class CallView(Shown):
     """A call. What she told is null of a wrong number, and where its key is missing (`is_shut`); no number of hers is anywhere."""
 
     id: UUID
@@ -54,6 +54,10 @@ class CallView(Body):
     case_id: UUID | None
     may_be_of_one_person: list[UUID] = Field(default_factory=list)
     is_shut: bool = False
+
+    async def keep_look(self, tx: Transaction, by: Actor) -> None:
+        """Keeps it with the call, or in its case's log."""
+        await note_look(tx, self, by)
 
 
 def call_view(call: Call, alike: Sequence[Call] = ()) -> CallView:
@@ -121,7 +125,7 @@ async def alike(tx: Transaction, call: Call, by: Actor) -> list[Call]:
 # --- looks -----------------------------------------------------------------------------------------------------------------
 
 
-async def note_look(tx: Transaction, call: Call, by: Actor, what: str = LOOK) -> None:
+async def note_look(tx: Transaction, call: Call | CallView, by: Actor, what: str = LOOK) -> None:
     """Keeps who looked: in the case's log where there is one, else beside the call until there is."""
     if call.case_id is not None:
         await note_read(tx, call.case_id, by, what)

@@ -145,15 +145,19 @@ def _seen_by(by: Actor) -> ColumnElement[bool]:
 
 
 async def open_one(tx: Transaction, offender_id: UUID, here: Here, by: Actor) -> tuple[Offender, list[OffenderEntry]]:
-    """Somebody with everything that was done, oldest first; that it was opened is kept."""
+    """Somebody with everything that was done, oldest first."""
     offender = await load(tx, offender_id, here, by)
-    row = {"id": new_id(), "offender_id": offender.id, "account_id": by.account_id, "read_at": tx.clock.now()}
-    await keep_looks(tx, OffenderLook, [row])
     query = (
         select(OffenderEntry).where(col(OffenderEntry.offender_id) == offender.id)
         .order_by(col(OffenderEntry.on_date), col(OffenderEntry.id))
     )  # fmt: skip
     return offender, list((await tx.session.execute(query)).scalars())
+
+
+async def note_look(tx: Transaction, offender_id: UUID, by: Actor) -> None:
+    """Keeps who opened it."""
+    row = {"id": new_id(), "offender_id": offender_id, "account_id": by.account_id, "read_at": tx.clock.now()}
+    await keep_looks(tx, OffenderLook, [row])
 
 
 async def listed(tx: Transaction, here: Here, by: Actor) -> Sequence[Offender]:

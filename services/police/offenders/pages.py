@@ -103,6 +103,7 @@ async def _offender(
 ) -> Response:
     async with edge.database.write() as tx:  # the look is kept
         offender, entries = await commands.open_one(tx, offender_id, edge.here, visit.actor)
+        await commands.note_look(tx, offender.id, visit.actor)
     return edge.pages.show(
         request, "offenders/offender.html", visit, status=status, form=form, errors=bool(form.errors), offender=offender,
         entries=entries, done=_choices(request, edge, visit), here_now="/offenders",

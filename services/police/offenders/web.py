@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 from services.police.offenders import commands
 from services.police.offenders.commands import AddEntry, EnterOffender
 from services.police.offenders.tables import Offender, OffenderEntry
+from shared.casework.cases.views import Shown
 from shared.casework.edge import Edge, IdempotencyKey, OneEdge, Page, SignedIn, command
 from shared.casework.here import Actor
 from shared.kit.bodies import Body
@@ -23,7 +24,7 @@ class EntryView(Body):
     on: date
 
 
-class OffenderView(Body):
+class OffenderView(Shown):
     """Somebody of the register. It names no case, and no case names it."""
 
     id: UUID
@@ -31,6 +32,10 @@ class OffenderView(Body):
     who: str | None
     entered_at: datetime
     entries: list[EntryView]
+
+    async def keep_look(self, tx: Transaction, by: Actor) -> None:
+        """Keeps it in the register's own log."""
+        await commands.note_look(tx, self.id, by)
 
 
 class ListedView(Body):
@@ -88,4 +93,6 @@ async def get_offenders(edge: OneEdge, by: SignedIn) -> Page:
 async def get_offender(offender_id: UUID, edge: OneEdge, by: SignedIn) -> OffenderView:
     """One of them; the look is kept."""
     async with edge.database.write() as tx:
-        return await _one(tx, offender_id, edge, by)
+        found = await _one(tx, offender_id, edge, by)
+        await found.keep_look(tx, by)
+        return found

@@ -1,7 +1,7 @@
 """Routes: her things, one by one, and the book of each."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from services.police.property import commands, views
 from services.police.property.commands import AddEntry, TakeIn
 from shared.casework.cases.commands import load_case
-from shared.casework.cases.views import note_read
+from shared.casework.cases.views import OfACase, note_read
 from shared.casework.edge import IdempotencyKey, OneEdge, Page, SignedIn, command
 from shared.kit.bodies import Body
 from shared.kit.db import Transaction
@@ -25,8 +25,10 @@ class LineView(Body):
     said: dict[str, Any]
 
 
-class PropertyView(Body):
+class PropertyView(OfACase):
     """A thing that is kept. `asked_at`: she asked for it and has not got it; `breached_at`: since when that is a breach."""
+
+    look: ClassVar[str] = "property"
 
     id: UUID
     case_id: UUID

@@ -1,6 +1,7 @@
 """Routes: who stays at a centre, what happens in a stay, and that no place was free."""
 
 from datetime import date, datetime
+from typing import ClassVar
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
@@ -10,7 +11,7 @@ from services.police.stays.commands import AddFact, Admit, RefuseForLackOfPlace
 from services.police.stays.domain import Way
 from services.police.stays.tables import Stay
 from shared.casework.cases.commands import load_case
-from shared.casework.cases.views import note_read
+from shared.casework.cases.views import OfACase, note_read
 from shared.casework.edge import Edge, IdempotencyKey, OneEdge, Page, SignedIn, command
 from shared.casework.here import Actor, Here
 from shared.kit.bodies import Body
@@ -30,9 +31,11 @@ class FactView(Body):
     until: date | None = None
 
 
-class StayView(Body):
+class StayView(OfACase):
     """A stay. `message` is the programme's rule's; `is_assumption`: it rests on something that no published source says, as that
     nights in hospital do not count."""
+
+    look: ClassVar[str] = "stay"
 
     id: UUID
     case_id: UUID
@@ -72,8 +75,10 @@ class ElsewhereView(Body):
     facility: str
 
 
-class RefusedView(Body):
+class RefusedView(OfACase):
     """That no place was free, and where else she may be asked for."""
+
+    look: ClassVar[str] = "stay"
 
     id: UUID
     case_id: UUID

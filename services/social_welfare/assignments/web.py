@@ -1,22 +1,24 @@
 """Routes: who looks after a case, and a worker's own cases."""
 
 from datetime import datetime
+from typing import ClassVar
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
 from services.social_welfare.assignments import commands
 from services.social_welfare.assignments.commands import Assign
-from shared.casework.cases.views import case_view, note_listed
+from shared.casework.cases.views import OfACase, case_view, note_listed
 from shared.casework.edge import IdempotencyKey, OneEdge, Page, SignedIn, command
-from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 
 router = APIRouter(prefix="/api/v1", tags=["social welfare"])
 
 
-class AssignmentView(Body):
+class AssignmentView(OfACase):
     """Whose case it is."""
+
+    look: ClassVar[str] = "case"
 
     case_id: UUID
     account_id: UUID

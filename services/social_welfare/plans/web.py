@@ -1,7 +1,7 @@
 """Routes: the plan of a case with its versions, her answers, its steps, and its end."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
@@ -10,7 +10,7 @@ from services.social_welfare.plans import commands
 from services.social_welfare.plans.commands import AnswerVersion, ClosePlan, MarkStep, Whole, WriteVersion
 from services.social_welfare.plans.domain import states
 from shared.casework.cases.commands import load_case
-from shared.casework.cases.views import note_read
+from shared.casework.cases.views import OfACase, note_read
 from shared.casework.edge import IdempotencyKey, OneEdge, Page, SignedIn, command
 from shared.kit.bodies import Body
 from shared.kit.db import Transaction
@@ -30,8 +30,10 @@ class VersionView(Body):
     answered_at: datetime | None
 
 
-class PlanView(Body):
+class PlanView(OfACase):
     """A plan. `in_force` is the number of the newest version that she agreed to."""
+
+    look: ClassVar[str] = "plan"
 
     id: UUID
     case_id: UUID

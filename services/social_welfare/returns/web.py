@@ -1,7 +1,7 @@
 """Routes: returns of a case: what was asked before, her answer, that she went, and the end."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
@@ -10,16 +10,17 @@ from services.social_welfare.returns import commands
 from services.social_welfare.returns.commands import AnswerReturn, AssessReturn, EndReturn, WentBack
 from services.social_welfare.returns.tables import HomeReturn
 from shared.casework.cases.commands import load_case
-from shared.casework.cases.views import note_read
+from shared.casework.cases.views import OfACase, note_read
 from shared.casework.edge import IdempotencyKey, OneEdge, Page, SignedIn, command
-from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 
 router = APIRouter(prefix="/api/v1", tags=["social welfare"])
 
 
-class ReturnView(Body):
+class ReturnView(OfACase):
     """A return; it is told to nobody."""
+
+    look: ClassVar[str] = "return"
 
     id: UUID
     case_id: UUID

@@ -1,7 +1,7 @@
 """Routes: visits of a case, what she says about being visited, going out and coming back."""
 
 from datetime import date, datetime
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
@@ -11,16 +11,17 @@ from services.social_welfare.visits.commands import AnswerVisit, MakeVisit, SayV
 from services.social_welfare.visits.tables import Visit
 from shared.casework.cases.commands import load_case
 from shared.casework.cases.tables import Case
-from shared.casework.cases.views import note_read
+from shared.casework.cases.views import OfACase, note_read
 from shared.casework.edge import IdempotencyKey, OneEdge, SignedIn, command
-from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 
 router = APIRouter(prefix="/api/v1", tags=["social welfare"])
 
 
-class VisitView(Body):
+class VisitView(OfACase):
     """A visit; what it is for and how it went stay here."""
+
+    look: ClassVar[str] = "visits"
 
     id: UUID
     case_id: UUID
@@ -38,9 +39,12 @@ class VisitView(Body):
     turn_back: bool  # the worker is out, and her last word does not allow it any more
 
 
-class VisitsView(Body):
+class VisitsView(OfACase):
     """The visits of a case, and what she said last about being visited."""
 
+    look: ClassVar[str] = "visits"
+
+    case_id: UUID
     word: dict[str, Any] | None
     visits: list[VisitView]
 
@@ -52,7 +56,7 @@ async def _view(tx: Transaction, row: Visit) -> VisitView:
 
 async def _all(tx: Transaction, case: Case) -> VisitsView:
     plan = await views.plan_of(tx, case)
-    return VisitsView(word=plan.word, visits=[await _view(tx, row) for row in plan.visits])
+    return VisitsView(case_id=case.id, word=plan.word, visits=[await _view(tx, row) for row in plan.visits])
 
 
 @router.get("/cases/{case_id}/visits")

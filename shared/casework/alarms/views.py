@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
 from sqlalchemy import String, and_, case, cast, func, or_, select
@@ -15,19 +15,21 @@ from shared.casework.accounts.tables import Account
 from shared.casework.alarms.commands import seen_by
 from shared.casework.alarms.tables import Alarm
 from shared.casework.cases.tables import Case
+from shared.casework.cases.views import OfACase
 from shared.casework.here import Actor, Here
 from shared.casework.referrals.tables import Referral
 from shared.casework.timeline.views import page_by_opening
 from shared.contracts.casework.codes import Flag, Urgency
 from shared.exchange.tables import Peer
-from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 
 ALARMS_MAX = 100  # of one page; more than these is a bad day: those that nobody took, acute and old, come first
 
 
-class AlarmView(Body):
+class AlarmView(OfACase):
     """An alarm: what, about what, to which post, and how far up the ladder."""
+
+    look: ClassVar[str] = "alarm"
 
     id: UUID
     kind: str

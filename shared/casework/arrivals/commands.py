@@ -109,7 +109,6 @@ async def record_arrival(
     came_at = happened("occurred_at", command.occurred_at, tx.clock.now())
     found = await _open_here(tx, command.code, facility, by) if command.code is not None else None
     if isinstance(found, Referral):
-        await note_read(tx, found.case_id, by, "referral")
         await add_note(tx, found.case_id, found.id, command.note, by)
         told = Told(here.agency, True, came_at, by.account_id, command.entered_for or here.on_paper(facility))
         return None, await arrive(tx, here, found, facility, command.feedback, told)
@@ -238,7 +237,6 @@ async def match_arrival(
     entered_for = walk_in.facility if await is_from_sheet(tx, walk_in.case_id) else here.on_paper(walk_in.facility)
     told = Told(here.agency, True, walk_in.came_at, by.account_id, entered_for)
     referral = await arrive(tx, here, found, walk_in.facility, command.feedback, told)
-    await note_read(tx, referral.case_id, by, "referral")
     walk_in.referral_id, walk_in.matched_at = referral.id, tx.clock.now()
     await tx.session.flush()
     return walk_in, referral

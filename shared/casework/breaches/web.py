@@ -1,7 +1,7 @@
 """Routes: what went against the protocol, of a case and how often."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, ClassVar
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
@@ -13,7 +13,7 @@ from shared.casework.breaches.figures import counted
 from shared.casework.breaches.tables import Breach
 from shared.casework.breaches.views import breaches_of
 from shared.casework.cases.commands import load_case
-from shared.casework.cases.views import note_read
+from shared.casework.cases.views import OfACase, note_read
 from shared.casework.edge import IdempotencyKey, OneEdge, Page, SignedIn, command
 from shared.casework.figures.domain import period
 from shared.kit.bodies import Body
@@ -22,8 +22,10 @@ from shared.kit.db import Transaction
 router = APIRouter(prefix="/api/v1", tags=["cases"])
 
 
-class BreachView(Body):
+class BreachView(OfACase):
     """A breach of the protocol. `rules` are those of the programme that forbid it."""
+
+    look: ClassVar[str] = "complaint"
 
     id: UUID
     case_id: UUID

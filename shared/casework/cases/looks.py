@@ -25,6 +25,7 @@ from shared.kit.errors import DatabaseAway
 if TYPE_CHECKING:
     from shared.kit.pdf import Document
 
+ESCROW = "escrow"  # in place of a role: two holders of the escrow have no account here
 ATTEMPT = "attempt"  # what an attempt is called among the looks, whichever route it took
 PAPER_LOOKS_MAX = 5_000  # of one sheet; a case of years has some hundreds
 LINES_MAX = 400  # of one sheet: ten pages, which is more than anybody reads; how many are left off stands there
@@ -84,16 +85,17 @@ async def access_log(
     if tx.room.is_lacking or tx.room.aside:
         raise DatabaseAway("The disk is full: who looked just now cannot be shown yet. Ask again when there is room.")
     looks = _looks(here, case_id).subquery()
-    query = select(looks, Account).join(Account, col(Account.id) == looks.c.account_id)
+    query = select(looks, Account).outerjoin(Account, col(Account.id) == looks.c.account_id)
     if cursor is not None:
         query = query.where(looks.c.id < UUID(cursor))
     rows = (await tx.session.execute(query.order_by(looks.c.id.desc()).limit(limit + 1))).all()
     shown = [
         ReadView(
-            id=id_, account=by.name, staff=by.id, role=by.role, facility=by.facility, what=_plain(what), why=_why(what),
-            beyond=what.startswith((BEYOND, OPENED)), read_at=read_at,
+            id=id_, account=by.name if by else "", staff=account_id, role=by.role if by else ESCROW,
+            facility=by.facility if by else None, what=_plain(what), why=_why(what), beyond=what.startswith((BEYOND, OPENED)),
+            read_at=read_at,
         )
-        for id_, _account_id, what, read_at, by in rows[:limit]
+        for id_, account_id, what, read_at, by in rows[:limit]
     ]  # fmt: skip
     return shown, str(shown[-1].id) if len(rows) > limit else None
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from pydantic import Field
@@ -30,8 +30,32 @@ LISTED_BEFORE = select(col(CaseRead.case_id)).where(  # put together once: every
 )  # fmt: skip
 
 
-class CaseView(Body):
+class Shown(Body):
+    """An answer that shows what is sensitive. A command that answers so keeps that it was looked at, each time that it does."""
+
+    async def keep_look(self, tx: Transaction, by: Actor) -> None:
+        """Keeps who looked, once."""
+        raise NotImplementedError
+
+
+class OfACase(Shown):
+    """One that shows something of one case, or of none where it names none; `look` is what her log calls it."""
+
+    look: ClassVar[str]
+    named_by: ClassVar[str] = "case_id"  # the field that has the case's id
+
+    async def keep_look(self, tx: Transaction, by: Actor) -> None:
+        """Keeps it in the case's log."""
+        case_id: UUID | None = getattr(self, self.named_by)
+        if case_id is not None:
+            await note_read(tx, case_id, by, self.look)
+
+
+class CaseView(OfACase):
     """A case. `is_shut`: its key is missing here, so that in a list what lies under it is null; by itself it is answered 503."""
+
+    look: ClassVar[str] = "case"
+    named_by: ClassVar[str] = "id"
 
     id: UUID
     number: str
@@ -49,8 +73,10 @@ class CaseView(Body):
     is_shut: bool = False
 
 
-class IncidentView(Body):
+class IncidentView(OfACase):
     """An incident."""
+
+    look: ClassVar[str] = "incidents"
 
     id: UUID
     case_id: UUID

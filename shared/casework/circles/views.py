@@ -1,14 +1,17 @@
 """Coded progress as it is shown."""
 
 from datetime import date, datetime
+from typing import ClassVar
 from uuid import UUID
 
+from shared.casework.cases.views import OfACase
 from shared.casework.circles.tables import Progress
-from shared.kit.bodies import Body
 
 
-class ProgressView(Body):
+class ProgressView(OfACase):
     """A coded fact on a case, and which members were told."""
+
+    look: ClassVar[str] = "timeline"
 
     case_id: UUID
     code: str

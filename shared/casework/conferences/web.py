@@ -1,13 +1,13 @@
 """Routes: case conferences of a case, answering an invitation, and what was decided."""
 
 from datetime import date, datetime
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
 from shared.casework.cases.commands import load_case
-from shared.casework.cases.views import note_listed, note_read
+from shared.casework.cases.views import OfACase, note_listed, note_read
 from shared.casework.conferences import commands, views
 from shared.casework.conferences.commands import AnswerInvitation, CallConference, ConcludeConference
 from shared.casework.conferences.views import Shown
@@ -28,8 +28,10 @@ class InvitationView(Body):
     withdrawn_at: datetime | None
 
 
-class ConferenceView(Body):
+class ConferenceView(OfACase):
     """A conference. `agenda` and `decisions` are what this agency knows of them; `invitations` only where it called it."""
+
+    look: ClassVar[str] = "conferences"
 
     id: UUID
     case_id: UUID

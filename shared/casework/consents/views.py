@@ -2,21 +2,24 @@
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import ClassVar
 from uuid import UUID
 
 from sqlalchemy import select, true
 from sqlmodel import col
 
+from shared.casework.cases.views import OfACase
 from shared.casework.consents.tables import Consent, Erasure, Refusal
 from shared.casework.timeline.views import page_by_opening
 from shared.contracts.casework.codes import Basis
-from shared.kit.bodies import Body
 from shared.kit.bulk import among
 from shared.kit.db import Transaction
 
 
-class ConsentView(Body):
+class ConsentView(OfACase):
     """A consent; `version` is its ETag. `erasure`: what became of what its recipient had received, as that has signed."""
+
+    look: ClassVar[str] = "consents"
 
     id: UUID
     case_id: UUID
@@ -36,8 +39,10 @@ class ConsentView(Body):
     erasure_signed_at: datetime | None = None
 
 
-class RefusalView(Body):
+class RefusalView(OfACase):
     """Her no about one recipient."""
+
+    look: ClassVar[str] = "consents"
 
     id: UUID
     case_id: UUID

@@ -57,7 +57,9 @@ async def delete_consent(case_id: UUID, consent_id: UUID, edge: OneEdge, by: Sig
     if version is None:
         raise VersionMissing("Send If-Match with the ETag of the consent that you read; '*' is not enough for taking back.")
     async with edge.database.write() as tx:
-        return answer(views.consent_view(await take_back_alone(case_id, consent_id, tx, edge.here, by, version)))
+        view = views.consent_view(await take_back_alone(case_id, consent_id, tx, edge.here, by, version))
+        await view.keep_look(tx, by)
+        return answer(view)
 
 
 @refusals.post("", status_code=201, response_model=views.RefusalView)

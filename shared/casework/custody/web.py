@@ -1,19 +1,19 @@
 """Routes: samples of a case, the book of one, and how many there were."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
 from shared.casework.cases.commands import load_case
-from shared.casework.cases.views import note_read
+from shared.casework.cases.views import OfACase, note_read
 from shared.casework.custody import commands, views
 from shared.casework.custody.commands import AddEntry, Collect
 from shared.casework.custody.tables import SpecimenRow
 from shared.casework.edge import IdempotencyKey, OneEdge, Page, SignedIn, command
 from shared.casework.figures.domain import period
-from shared.casework.here import Actor, Here
+from shared.casework.here import Here
 from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 
@@ -30,8 +30,10 @@ class EntryView(Body):
     said: dict[str, Any]
 
 
-class SpecimenView(Body):
+class SpecimenView(OfACase):
     """A sample and where it is. `gaps`: where the chain is broken."""
+
+    look: ClassVar[str] = LOOK
 
     id: UUID
     case_id: UUID
@@ -53,11 +55,6 @@ class SampleFigures(Body):
     with_gap: int
 
 
-async def _shown(tx: Transaction, specimen: SpecimenRow, here: Here, by: Actor) -> SpecimenView:
-    await note_read(tx, specimen.case_id, by, LOOK)
-    return await _view(tx, specimen, here)
-
-
 async def _view(tx: Transaction, specimen: SpecimenRow, here: Here) -> SpecimenView:
     book = await views.book_of(tx, specimen, here)
     entries = [EntryView(number=one.number, act=one.act, occurred_at=one.occurred_at, said=one.said or {}) for one in book.entries]
@@ -74,7 +71,7 @@ async def post_specimen(
     """A sample was collected; the answer has the code to be written on it."""
 
     async def work(tx: Transaction) -> SpecimenView:
-        return await _shown(tx, await commands.collect(case_id, body, tx, edge.here, by), edge.here, by)
+        return await _view(tx, await commands.collect(case_id, body, tx, edge.here, by), edge.here)
 
     return await command(request, edge, by, work, status=201, key=key)
 
@@ -109,7 +106,9 @@ async def get_figures(
 async def get_specimen(specimen_id: UUID, edge: OneEdge, by: SignedIn) -> SpecimenView:
     """A sample with its book."""
     async with edge.database.write() as tx:
-        return await _shown(tx, await commands.load_specimen(tx, specimen_id, edge.here, by), edge.here, by)
+        specimen = await commands.load_specimen(tx, specimen_id, edge.here, by)
+        await note_read(tx, specimen.case_id, by, LOOK)
+        return await _view(tx, specimen, edge.here)
 
 
 @router.post("/specimens/{specimen_id}/entries", status_code=201, response_model=SpecimenView)
@@ -119,6 +118,6 @@ async def post_entry(
     """A line of the book; none is ever changed."""
 
     async def work(tx: Transaction) -> SpecimenView:
-        return await _shown(tx, await commands.add_entry(specimen_id, body, tx, edge.here, by), edge.here, by)
+        return await _view(tx, await commands.add_entry(specimen_id, body, tx, edge.here, by), edge.here)
 
     return await command(request, edge, by, work, status=201, key=key)

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, or_, select
+from sqlalchemy import ColumnElement, delete, func, or_, select
 from sqlmodel import col
 
 from shared.casework import scope
@@ -217,9 +217,11 @@ def _seen_by(by: Actor) -> ColumnElement[bool]:
 
 
 async def exports_of(tx: Transaction, by: Actor, export_id: UUID | None = None) -> list[tuple[Export, str]]:
-    """The newest exports with the names of who made them, or the one whose id stands in a file; raises Forbidden."""
+    """The newest exports with the names of who made them, or the one whose id stands in a file; '' for two holders of the escrow.
+    Raises Forbidden."""
     by.may_let_out()
-    query = select(Export, col(Account.name)).join(Account, col(Account.id) == col(Export.account_id)).where(_seen_by(by))
+    is_by = col(Account.id) == col(Export.account_id)
+    query = select(Export, func.coalesce(col(Account.name), "")).outerjoin(Account, is_by).where(_seen_by(by))
     if by.facility is not None:  # a place's supervisor sees what was handed out there
         query = query.where(col(Account.facility).in_(by.desks))
     if export_id is not None:

@@ -48,6 +48,7 @@ class What(StrEnum):
     LOOKS = "looks"  # who was told of a case and who looked at it: hers to ask for
     BUNDLE = "bundle"  # a case's custody bundle
     EVIDENCE = "evidence"  # what other agencies signed and cannot stand by
+    HELD = "held"  # what is held of a case, opened by two holders of the escrow
 
 
 class Purpose(StrEnum):
@@ -67,6 +68,7 @@ PURPOSES = {
     What.COLLECTED: (Purpose.MONTHLY_REPORT, Purpose.PLANNING),
     What.BUNDLE: (Purpose.COURT_ORDER, Purpose.COMPLAINT, Purpose.SHE_ASKED),
     What.EVIDENCE: (Purpose.COURT_ORDER, Purpose.COMPLAINT),
+    What.HELD: (Purpose.COURT_ORDER, Purpose.COMPLAINT, Purpose.SHE_ASKED),
     What.LOOKS: (Purpose.SHE_ASKED, Purpose.COURT_ORDER, Purpose.COMPLAINT),
 }
 

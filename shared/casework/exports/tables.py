@@ -25,7 +25,8 @@ class Export(Row, table=True):
     case_id: UUID | None = Field(default=None, sa_column_args=[ForeignKey("casework_cases.id")])
     period: str | None = None
     purpose: str
-    because: str = Field(sa_type=Sealed("casework_exports.because", "case_id"), nullable=True)  # a sentence: somebody's own words
+    # A sentence: somebody's own words. None where two holders of the escrow opened it: the key of the case may be gone.
+    because: str | None = Field(default=None, sa_type=Sealed("casework_exports.because", "case_id"), nullable=True)
     recipient_key: str
     digest: str  # SHA-256 of the encrypted file, hexadecimal
     made_at: datetime = Field(sa_type=UtcDateTime)

@@ -1,25 +1,27 @@
 """Routes: holds on a case, by order of a court. A supervisor places and lifts them."""
 
 from datetime import datetime
+from typing import ClassVar
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
 from shared.casework.cases.commands import load_case
-from shared.casework.cases.views import note_read
+from shared.casework.cases.views import OfACase, note_read
 from shared.casework.edge import IdempotencyKey, OneEdge, Page, SignedIn, answer, command
 from shared.casework.holds import commands
 from shared.casework.holds.commands import PlaceHold
 from shared.casework.holds.releasing import destroy_soon
 from shared.casework.holds.tables import Hold
-from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 
 router = APIRouter(prefix="/api/v1/cases/{case_id}/holds", tags=["holds"])
 
 
-class HoldView(Body):
+class HoldView(OfACase):
     """A hold; `order` is what the paper says."""
+
+    look: ClassVar[str] = "holds"
 
     id: UUID
     case_id: UUID
@@ -57,6 +59,7 @@ async def post_hold(
 async def delete_hold(case_id: UUID, hold_id: UUID, edge: OneEdge, by: SignedIn) -> Response:
     """The court allows it again: what was taken back meanwhile is destroyed now, and its senders are told."""
     async with edge.database.write() as tx:
-        hold = await commands.lift_hold(case_id, hold_id, tx, edge.here, by)
+        view = _view(await commands.lift_hold(case_id, hold_id, tx, edge.here, by))
+        await view.keep_look(tx, by)
     await destroy_soon(edge.database, edge.here, case_id)
-    return answer(_view(hold))
+    return answer(view)

@@ -1,24 +1,28 @@
 """Routes: coded messages that the agency which sent her passes on."""
 
 from datetime import datetime
+from typing import ClassVar
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
+from shared.casework.cases.views import OfACase
 from shared.casework.edge import IdempotencyKey, OneEdge, SignedIn, command
 from shared.casework.messages import commands
 from shared.casework.messages.commands import AnswerMessage, AskMessage
 from shared.casework.messages.tables import Message
-from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 
 router = APIRouter(prefix="/api/v1", tags=["messages"])
 
 
-class MessageView(Body):
+class MessageView(OfACase):
     """A message and what became of it."""
 
+    look: ClassVar[str] = "referral"
+
     id: UUID
+    case_id: UUID
     referral_id: UUID
     direction: str
     code: str
@@ -29,7 +33,7 @@ class MessageView(Body):
 
 
 def _view(message: Message) -> MessageView:
-    return MessageView.model_validate(message.model_dump(exclude={"case_id"}))
+    return MessageView.model_validate(message.model_dump())
 
 
 @router.post("/referrals/{referral_id}/messages", status_code=201, response_model=MessageView)

@@ -361,6 +361,7 @@ ROLES: dict[str, str] = {
     "social_worker": _("Social worker"),
     "supervisor": _("Supervisor"),
     "administrator": _("Administrator"),
+    "escrow": _("Two holders of the escrow"),
 }
 LOOKS: dict[str, str] = {
     "case": _("Opened it"),
@@ -369,6 +370,7 @@ LOOKS: dict[str, str] = {
     "incidents": _("Read what happened, as codes"),
     "consents": _("Read who may know what"),
     "call": _("Read what was said on the telephone"),
+    "alarm": _("Read what an alarm says of it"),
     "complaint": _("Read the complaint, or what went against the protocol"),
     "report": _("Read how a medical report stands"),
     "conferences": _("Read what a case conference is about"),
@@ -395,6 +397,9 @@ LOOKS: dict[str, str] = {
     "seen_now": _("Began to see her or him"),
     "number": _("Typed a number at a door that was this one’s; nothing was shown."),
     "custody": _("Wrote the case out for a court."),
+    "escrow_agency_court": _("Opened what is held, with the keys of the agency and of the court"),
+    "escrow_agency_protection_officer": _("Opened what is held, with the keys of the agency and of the data protection officer"),
+    "escrow_court_protection_officer": _("Opened what is held, with the keys of the court and of the data protection officer"),
     "export": _("Handed this list over in a file."),
     "log": _("Printed who looked"),
     "look_up": _("Looked for it by two things; was told only where it lies."),
@@ -594,6 +599,7 @@ HANDED_OUT: dict[str, str] = {
     "looks": _("Who was told of a case and who looked"),
     "bundle": _("What was said of a case and heard, with proofs"),
     "evidence": _("What other agencies signed and was not used here, as evidence"),
+    "held": _("What was held of a case, opened from the escrow"),
 }  # fmt: skip
 PURPOSES: dict[str, str] = {
     "monthly_report": _("Monthly report to the ministry"), "oversight": _("For the oversight body"), "planning": _("For planning"),

@@ -2,29 +2,31 @@
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, String, cast, select
 from sqlmodel import col
 
 from shared.casework import scope
+from shared.casework.cases.views import OfACase, Shown, note_read
 from shared.casework.here import Actor, Here
 from shared.casework.referrals import story
 from shared.casework.referrals.asked_again import refused_of, shown
 from shared.casework.referrals.tables import Referral, WalkIn
 from shared.casework.timeline.views import page_by_opening
 from shared.contracts.casework.lifecycle import fhir_status
-from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 from shared.kit.sealed import as_shown, shut_shown
 
 ARRIVALS_MAX = 200  # of one answer; a door has a few a day
 
 
-class ReferralView(Body):
+class ReferralView(OfACase):
     """A referral. `status` is its state, `flags` the watcher's; `version` is its ETag. `is_shut`: the key of its case is missing,
     so that in a list what lies under it is null; by itself it is answered 503."""
+
+    look: ClassVar[str] = "referral"
 
     id: UUID
     case_id: UUID
@@ -66,7 +68,7 @@ class ReferralView(Body):
     is_shut: bool = False
 
 
-class ArrivalView(Body):
+class ArrivalView(Shown):
     """Somebody at the door: with the referral that she came on, where it is known."""
 
     arrival_id: UUID | None = None
@@ -75,6 +77,13 @@ class ArrivalView(Body):
     matched: bool
     ended_at: datetime | None = None
     after_referral: UUID | None = None  # on which she had come, until its consent was taken back
+
+    async def keep_look(self, tx: Transaction, by: Actor) -> None:
+        """Keeps it in the log of the case that it shows: where both are known the request's, which is the one that is told of."""
+        if self.referral is not None:
+            await self.referral.keep_look(tx, by)
+        elif self.case_id is not None:
+            await note_read(tx, self.case_id, by, "case")
 
 
 def referral_view(referral: Referral, refused: Collection[str] = ()) -> ReferralView:

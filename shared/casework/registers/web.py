@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
 from shared.casework.cases.commands import load_case
-from shared.casework.cases.views import note_read
+from shared.casework.cases.views import OfACase, note_read
 from shared.casework.edge import Edge, IdempotencyKey, OneEdge, Page, SignedIn, command
 from shared.casework.here import Actor
 from shared.casework.registers import commands
@@ -33,8 +33,10 @@ class RegisterView(Body):
     fields: dict[str, dict[str, Any]]
 
 
-class EntryView(Body):
+class EntryView(OfACase):
     """An entry as it stands now. `said` is null where its key is missing; fields that are not for the account are left out."""
+
+    look: ClassVar[str] = commands.LOOK
 
     entry_id: UUID
     version: int

@@ -1,16 +1,15 @@
 """Routes: medical reports of a case, their steps, the open ones of a desk, and how many there were."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
 from shared.casework.cases.commands import load_case
-from shared.casework.cases.views import note_listed, note_read
+from shared.casework.cases.views import OfACase, note_listed, note_read
 from shared.casework.edge import Edge, IdempotencyKey, OneEdge, Page, SignedIn, command
 from shared.casework.figures.domain import period
-from shared.casework.here import Actor
 from shared.casework.reports import commands, views
 from shared.casework.reports.commands import OpenReport, RecordStep
 from shared.casework.reports.figures import figures
@@ -33,8 +32,10 @@ class ReportFactView(Body):
     said: dict[str, Any]
 
 
-class ReportView(Body):
+class ReportView(OfACase):
     """A report and where its facts leave it, by their own times. What it says is in no field."""
+
+    look: ClassVar[str] = LOOK
 
     id: UUID
     case_id: UUID
@@ -94,8 +95,7 @@ def _view(shown: views.Shown) -> ReportView:
     )  # fmt: skip
 
 
-async def _shown(tx: Transaction, edge: Edge, report: Report, by: Actor) -> ReportView:
-    await note_read(tx, report.case_id, by, LOOK)
+async def _shown(tx: Transaction, edge: Edge, report: Report) -> ReportView:
     return _view(await views.shown(tx, edge.here, report))
 
 
@@ -106,7 +106,7 @@ async def post_report(
     """Opens a report that no referral asks for."""
 
     async def work(tx: Transaction) -> ReportView:
-        return await _shown(tx, edge, await commands.open_report(case_id, body, tx, edge.here, by), by)
+        return await _shown(tx, edge, await commands.open_report(case_id, body, tx, edge.here, by))
 
     return await command(request, edge, by, work, status=201, key=key)
 
@@ -128,7 +128,7 @@ async def post_report_along(
     """The report of a referral; it is there already where the referral asked for one."""
 
     async def work(tx: Transaction) -> ReportView:
-        return await _shown(tx, edge, await commands.report_along(referral_id, tx, by), by)
+        return await _shown(tx, edge, await commands.report_along(referral_id, tx, by))
 
     return await command(request, edge, by, work, status=201, key=key)
 
@@ -170,7 +170,9 @@ async def get_figures(
 async def get_report(report_id: UUID, edge: OneEdge, by: SignedIn) -> ReportView:
     """A report, with its facts by their own times."""
     async with edge.database.write() as tx:
-        return await _shown(tx, edge, await commands.load_report(tx, report_id, by), by)
+        report = await commands.load_report(tx, report_id, by)
+        await note_read(tx, report.case_id, by, LOOK)
+        return await _shown(tx, edge, report)
 
 
 @router.post("/reports/{report_id}/steps", status_code=201, response_model=ReportView)
@@ -180,6 +182,6 @@ async def post_step(
     """A fact, now or late. The desk that asked is told the step where the patient allows it, and nothing of who and how."""
 
     async def work(tx: Transaction) -> ReportView:
-        return await _shown(tx, edge, await commands.record_step(report_id, body, tx, edge.here, by), by)
+        return await _shown(tx, edge, await commands.record_step(report_id, body, tx, edge.here, by))
 
     return await command(request, edge, by, work, status=201, key=key)
