@@ -40,7 +40,6 @@ from shared.kit.db import Transaction
 NOBODY = UUID(int=0)  # who explained a consent that is known only from what was said under it
 ISSUERS = frozenset({events.CancelRequested.type, events.SetOut.type, events.ToldByPhone.type})
 SAID_AGAIN_WITHIN = timedelta(hours=1)  # a peer that was restored too numbers what it had left unsaid within seconds
-UNDETERMINED = "und"  # BCP 47: the language is not known
 
 
 async def put_back(recipient: str, words: list[Returned], tx: Transaction, here: Here) -> frozenset[UUID]:
@@ -199,7 +198,7 @@ async def _consent(
     duty = fact.child.legal_duty if fact.child is not None else None
     if fact.basis is codes.Basis.LEGAL_BASIS and duty is None:
         duty = codes.LegalDuty.CHILD_PROTECTION_LAW  # the one that pages record, and the narrowest: it opens one service
-    language = fact.needs.language if fact.needs is not None else UNDETERMINED
+    language = fact.needs.language if fact.needs is not None else codes.UNDETERMINED
     consent = Consent(
         id=word.consent_id, case_id=case.id, recipient=recipient, purpose=_purpose(fact, kind), items=sorted(map(str, items)),
         basis=fact.basis, legal_duty=duty, how=codes.ConsentHow.NOT_KNOWN, language=language, explained_by=NOBODY,
@@ -272,7 +271,7 @@ def _known_by_its_end(consent_id: UUID, case: Case, here: Here, recipient: str, 
     purpose = sharing.THERE_FOR[here.kind_of(recipient)]
     return Consent(
         id=consent_id, case_id=case.id, recipient=recipient, purpose=purpose, items=[str(ConsentItem.REQ)],
-        basis=codes.Basis.CONSENT, how=codes.ConsentHow.NOT_KNOWN, language=UNDETERMINED, explained_by=NOBODY,
+        basis=codes.Basis.CONSENT, how=codes.ConsentHow.NOT_KNOWN, language=codes.UNDETERMINED, explained_by=NOBODY,
         given_at=word.occurred_at,
     )  # fmt: skip
 

@@ -9,13 +9,14 @@ from sqlmodel import col
 
 from shared.casework.circles.tables import CircleMember, Progress
 from shared.exchange.tables import InboxRow
+from shared.kit.ids import new_id
 
 Heard = list[tuple[str, str, str]]
 
 
 async def told(world: World, case_ref: str) -> Heard:
     """What the office shows of what others did: who, what, which."""
-    worker = await world["social_welfare"].sign_in(f"worker_{case_ref}")
+    worker = await world["social_welfare"].sign_in(f"worker_{new_id()}")
     case = (await worker.get(f"/referrals/{case_ref}"))["case_id"]
     lines = (await worker.get(f"/cases/{case}/timeline?limit=200"))["items"]
     kinds = {"case.progress", "circle.referral_progress"}
@@ -113,6 +114,45 @@ async def test_each_holder_tells_its_own_and_only_where_she_agreed_there(world: 
     assert [line["detail"]["code"] for line in lines if line["agency"] == "health" and line["kind"] == "case.progress"] == [
         "next_clinic_date"
     ]
+
+
+async def heard_of_the_clinic(world: World, case_ref: str) -> list[str]:
+    return sorted(what for agency, _kind, what in await told(world, case_ref) if agency == "health")
+
+
+async def at_a_clinic_that_has_told(world: World, *items: str) -> tuple[Any, str, str]:
+    """A clinic with a day of its own and a request to the police, of which the office has heard what these items allow."""
+    nurse = await world["health"].sign_in("nurse")
+    case, incident = await open_case(nurse)
+    await nurse.post(f"/cases/{case}/progress", {"code": "next_clinic_date", "on_date": "2026-02-03"})
+    await consent(nurse, case, "police")
+    asked = {"case_id": case, "incident_id": incident, "to_agency": "police", "to_facility": "ndola_central_vsu",
+             "services": ["report_to_police"], "urgency": "urgent"}  # fmt: skip
+    sent = await nurse.post("/referrals", asked)
+    await world.settle()
+    desk = await world["police"].sign_in("desk")
+    await desk.post(f"/referrals/{sent['id']}/accept")
+    await world.settle()
+    await consent(nurse, case, "social_welfare", *items)
+    office = await refer(nurse, case, incident, "social_welfare", urgency="urgent")
+    await world.settle()
+    return nurse, case, office["id"]
+
+
+@pytest.mark.parametrize(("first", "heard"), [("fb", ["next_clinic_date"]), ("prog", ["accepted"])])
+async def test_what_a_newer_consent_allows_beside_what_was_told_is_told_then_and_nothing_twice(
+    world: World, first: str, heard: list[str]
+) -> None:
+    nurse, case, office = await at_a_clinic_that_has_told(world, first)
+    assert await heard_of_the_clinic(world, office) == heard
+    await consent(nurse, case, "social_welfare", "fb", "prog")
+    await nurse.post(f"/cases/{case}/progress", {"code": "next_clinic_date", "on_date": "2026-03-03"})
+    await world.settle()
+    assert await heard_of_the_clinic(world, office) == ["accepted", *["next_clinic_date"] * 2]
+    await consent(nurse, case, "social_welfare", "fb", "prog")  # asked once more
+    await nurse.post(f"/cases/{case}/progress", {"code": "next_clinic_date", "on_date": "2026-04-03"})
+    await world.settle()
+    assert await heard_of_the_clinic(world, office) == ["accepted", *["next_clinic_date"] * 3]
 
 
 async def test_who_took_part_before_a_consent_was_taken_back_is_told_of_to_nobody(world: World) -> None:

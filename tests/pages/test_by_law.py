@@ -4,10 +4,11 @@ import pytest
 from agencies import Refused, World, open_case, refer
 from desk_pages import NO_TO_ALL, at_the_desk, to_consent, to_place, to_sent
 from sqlalchemy import select
+from sqlmodel import col
 from visitor import OWN_PAGE, Page, Visitor
 
 from shared.casework.alarms.tables import Alarm
-from shared.casework.consents.tables import Consent
+from shared.casework.consents.tables import Consent, ConsentEvent
 from shared.casework.referrals.tables import Referral
 
 BY_LAW = {"care": "child_protection", "place": "social_welfare/ndola_district_office", "carries": "nothing"}
@@ -148,6 +149,10 @@ async def test_a_childs_yes_that_is_taken_back_leaves_what_the_law_asks_for(worl
     former, anew = await at_the_office(world)
     assert former[0] is False
     assert anew == (True, ["child_protection"], "legal_basis", False)
+    async with world["police"].database.read() as tx:  # nobody was asked about the duty, and nothing says that anybody was
+        duty = (await tx.session.execute(select(Consent).where(col(Consent.basis) == "legal_basis"))).scalar_one()
+        version = (await tx.session.execute(select(ConsentEvent).where(col(ConsentEvent.consent_id) == duty.id))).scalar_one()
+    assert (duty.how, duty.language, version.how, version.interpreter) == ("by_law", "und", "by_law", False)
     async with world["police"].database.read() as tx:
         query = select(Consent).where(Consent.recipient == "social_welfare").order_by(Consent.id)  # type: ignore[arg-type]
         kept = [(c.basis, c.taken_back_at is None) for c in (await tx.session.execute(query)).scalars()]

@@ -43,8 +43,8 @@ async def test_who_says_no_is_in_no_figure_and_a_yes_later_counts(world: World) 
     assert (await totals(world, "police"))[:2] == [2, 4]
     async with world["police"].database.read() as tx:
         query = select(ConsentEvent).where(col(ConsentEvent.recipient) == "police").order_by(col(ConsentEvent.id))
-        kept = [(event.kind, event.items, event.how) for event in (await tx.session.execute(query)).scalars()]
-    assert kept == [("refused", ["stat"], "spoken"), ("recorded", ["stat"], "spoken")]
+        kept = [(event.version, event.kind, event.items, event.how) for event in (await tx.session.execute(query)).scalars()]
+    assert kept == [(1, "refused", ["stat"], "spoken"), (2, "recorded", ["stat"], "spoken")]
 
 
 @pytest.mark.parametrize("world", ["sqlite"], indirect=True)

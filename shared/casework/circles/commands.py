@@ -1,7 +1,7 @@
 """What a circle's members are told: who shares with whom, how referrals to other members stand, and coded progress."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
@@ -30,7 +30,7 @@ from shared.kit.ids import new_id
 from shared.kit.sealed import SHUT, Under, shut_shown
 from shared.programmes.terms import Act
 
-OF_THE_CIRCLE = (events.CaseProgress.type, events.HearingOff.type, events.CircleReferralProgress.type)
+TOLD_ONCE = (events.CaseProgress.type, events.CircleReferralProgress.type)
 
 
 HEARING_AHEAD_MAX = timedelta(days=3 * 366)  # a later day is a mistyped year; courts set dates that lie years away
@@ -217,10 +217,26 @@ async def tell_members(tx: Transaction, here: Here, case_id: UUID, words: Sequen
     if not words:
         return
     case = await tx.session.get_one(Case, case_id, populate_existing=True)
+    is_off = any(word.type == events.HearingOff.type for word in words)
+    knew_steps = await _told_steps(tx, case.circle) if is_off else set()
     told = await announce(tx, here, case, to={word.recipient for word in words})
     for word in words:
-        if word.recipient not in told:
+        earlier = told.get(word.recipient, ())
+        if word.type == events.HearingOff.type:  # whoever was told of no hearing before is told with the rest that there is none
+            is_told = bool(earlier) and word.recipient not in knew_steps
+        else:
+            is_told = any((one.type, one.data) == (word.type, word.data) for one in earlier)
+        if not is_told:
             await outbox.add(tx, replace(word, circle_version=case.circle_version))
+
+
+async def _told_steps(tx: Transaction, circle: UUID) -> set[str]:
+    """Whoever was told any step of this agency's."""
+    query = select(col(OutboxRow.recipient)).where(
+        col(OutboxRow.subject) == circle, col(OutboxRow.type) == events.CaseProgress.type,
+        col(OutboxRow.is_withheld).is_(False), col(OutboxRow.erased_at).is_(None),
+    )  # fmt: skip
+    return set((await tx.session.execute(query.distinct())).scalars())
 
 
 def shared_with(releases: sharing.Releases) -> list[str]:
@@ -254,20 +270,53 @@ async def told_members(tx: Transaction, circle: UUID) -> list[str]:
     return sorted({recipient for recipient, _consent in await _told_under(tx, circle)})
 
 
+@dataclass(frozen=True, slots=True)
+class ToldBefore:
+    """What a member has been told of the circle, by when it was. Of words that are cleared only that is left."""
+
+    steps: Collection[tuple[str, datetime]]
+    states: Mapping[str, str]  # the last one of each referral
+    cleared_steps: Collection[datetime]
+    cleared_states: Collection[datetime]
+
+    def has_step(self, code: str, occurred_at: datetime) -> bool:
+        """Whether this step was among it."""
+        return (code, occurred_at) in self.steps or occurred_at in self.cleared_steps
+
+    def has_state(self, referral: Referral) -> bool:
+        """Whether the state in which a referral is was. Whoever was told any state since the referral moved was told this one too,
+        then or when that consent began."""
+        since = any(at >= referral.moved_at for at in self.cleared_states)
+        return self.states.get(str(referral.id)) == referral.state or since
+
+
+async def _told_before(tx: Transaction, circle: UUID, peer: str) -> ToldBefore:
+    told = select(col(OutboxRow.type), col(OutboxRow.occurred_at), col(OutboxRow.data)).where(
+        col(OutboxRow.subject) == circle, col(OutboxRow.recipient) == peer, col(OutboxRow.type).in_(TOLD_ONCE),
+        col(OutboxRow.is_withheld).is_(False), col(OutboxRow.erased_at).is_(None),
+    )  # fmt: skip
+    with shut_shown():
+        rows: Sequence[Any] = (await tx.session.execute(told.order_by(col(OutboxRow.position)))).all()
+    read = [(type_, at, data) for type_, at, data in rows if isinstance(data, dict)]
+    cleared = [(type_, at) for type_, at, data in rows if not isinstance(data, dict)]
+    progress, of_referrals = events.CaseProgress.type, events.CircleReferralProgress.type
+    return ToldBefore(
+        steps={(data["code"], at) for type_, at, data in read if type_ == progress},
+        states={data["referral"]: data["state"] for type_, _at, data in read if type_ == of_referrals},
+        cleared_steps={at for type_, at in cleared if type_ == progress},
+        cleared_states={at for type_, at in cleared if type_ == of_referrals},
+    )
+
+
 async def history(
     tx: Transaction, here: Here, case: Circle, case_id: UUID, peer: str, release: sharing.Released
 ) -> list[outbox.Outgoing]:
-    """What a new member of the circle is told of what was before it came, as far as she allows: this agency's own steps, and how
-    its requests to other members stand. Of others it hears from them.
+    """What a member of the circle is told, under a consent that is new, of what was before: this agency's own steps, and how its
+    requests to other members stand, as far as she allows. Of others it hears from them.
 
-    Empty where it has been told any of it already, unless that went with a consent: what came since it was told as it came.
+    What it has been told already is left out, unless that went with a consent.
     """
-    told = select(col(OutboxRow.position)).where(
-        col(OutboxRow.subject) == case.circle, col(OutboxRow.recipient) == peer, col(OutboxRow.type).in_(OF_THE_CIRCLE),
-        col(OutboxRow.is_withheld).is_(False), col(OutboxRow.erased_at).is_(None),
-    )  # fmt: skip
-    if (await tx.session.execute(told.limit(1))).first() is not None:
-        return []
+    told = await _told_before(tx, case.circle, peer)
     steps = select(Progress).where(
         col(Progress.case_id) == case_id, col(Progress.agency) == here.agency,
         or_(col(Progress.code).not_in(codes.DATED), col(Progress.on_date).is_not(None)),
@@ -275,24 +324,25 @@ async def history(
     words = []
     for step in (await tx.session.execute(steps)).scalars():
         code = codes.ProgressCode(step.code)
-        if sharing.may_pass_progress(here, peer, release, code):
+        if sharing.may_pass_progress(here, peer, release, code) and not told.has_step(code, step.occurred_at):
             fact = events.CaseProgress(code=code, on_date=step.on_date)
             words.append(word_to(case, peer, release.consent_id, fact, step.occurred_at))
     asked = select(Referral).where(
         col(Referral.case_id) == case_id, col(Referral.direction) == "out", col(Referral.recipient) != peer
     )
     for referral in (await tx.session.execute(asked)).scalars():
-        if not referral.standing.get("consent_taken_back"):  # she did not want them to know of her: nobody is told that they did
+        # Where she took it back she did not want them to know of her: nobody is told that they did.
+        if not referral.standing.get("consent_taken_back") and not told.has_state(referral):
             state = ReferralState(referral.state)
             words += referral_progress_words(here, case, {peer: release}, referral.id, referral.recipient, state, referral.moved_at)
     return sorted(words, key=lambda word: word.occurred_at)
 
 
-async def announce(tx: Transaction, here: Here, case: Case, to: Collection[str] | None = None) -> set[str]:
+async def announce(tx: Transaction, here: Here, case: Case, to: Collection[str] | None = None) -> dict[str, list[outbox.Outgoing]]:
     """Announces this agency's own membership when whom it shares with has changed, and to whom it has not been told under the
     consent that stands: what was told under one that was taken back may never have been opened there.
 
-    Returns the members that were told with it all that has been until now, as a new one is. `to`: only to these and to whom it
+    Returns what members were told with it of what has been until now, as a new one is. `to`: only to these and to whom it
     was announced before; others are not told of a request that is only being thought about.
     """
     releases = await sharing.releases(tx, here, case.id, here.serving)
@@ -307,7 +357,8 @@ async def announce(tx: Transaction, here: Here, case: Case, to: Collection[str] 
     told = await _told_under(tx, case.circle)
     if own is not None and own.shares_with == shares_with:
         new = [word for word in announcement(here, case, releases, now) if (word.recipient, word.consent_id) not in told]
-        return {word.recipient for word in new if await _welcome(tx, here, case, word, releases[word.recipient])}
+        welcomed = {word.recipient: await _welcome(tx, here, case, word, releases[word.recipient]) for word in new}
+        return {peer: earlier for peer, earlier in welcomed.items() if earlier}
     if own is None:
         own = CircleMember(
             circle=case.circle, agency=here.agency, circle_version=case.circle_version, shares_with=shares_with, announced_at=now
@@ -317,19 +368,21 @@ async def announce(tx: Transaction, here: Here, case: Case, to: Collection[str] 
         case.circle_version += 1
         own.circle_version, own.shares_with, own.announced_at = case.circle_version, shares_with, now
     await tx.session.flush()
-    welcomed = set()
+    welcomed = {}
     for word in announcement(here, case, releases, now):
         if (word.recipient, word.consent_id) in told:
             await outbox.add(tx, word)
-        elif await _welcome(tx, here, case, word, releases[word.recipient]):
-            welcomed.add(word.recipient)
+        elif earlier := await _welcome(tx, here, case, word, releases[word.recipient]):
+            welcomed[word.recipient] = earlier
     return welcomed
 
 
-async def _welcome(tx: Transaction, here: Here, case: Case, word: outbox.Outgoing, release: sharing.Released) -> bool:
+async def _welcome(
+    tx: Transaction, here: Here, case: Case, word: outbox.Outgoing, release: sharing.Released
+) -> list[outbox.Outgoing]:
     """A member that is told under a consent for the first time hears what that consent allows of what was before, if anything."""
     await outbox.add(tx, word)
     earlier = await history(tx, here, case, case.id, word.recipient, release)
     for one in earlier:
         await outbox.add(tx, one)
-    return bool(earlier)
+    return earlier

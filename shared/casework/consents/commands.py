@@ -67,6 +67,8 @@ class RecordConsent(Form):
             raise ValueError("a legal basis names its duty in 'legal_duty'")
         if (self.how is codes.ConsentHow.NONE_UNCONSCIOUS) != (self.basis is codes.Basis.VITAL_INTEREST):
             raise ValueError("'none_unconscious' goes with vital interest, and only with it")
+        if self.how is codes.ConsentHow.BY_LAW and self.basis is not codes.Basis.LEGAL_BASIS:
+            raise ValueError("'by_law' goes with a legal basis, and only with it")
         if self.how is codes.ConsentHow.NOT_KNOWN:
             raise ValueError("'how' must say how she gave it; 'not_known' is for what a restore brought back")
         allowed = WITHOUT_HER.get(self.basis)

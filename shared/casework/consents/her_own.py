@@ -98,8 +98,10 @@ async def keep_counted(
     if case.not_counted is not counted:
         return
     case.not_counted = not counted
+    before = select(func.count()).select_from(ConsentEvent).where(col(ConsentEvent.consent_id) == case.id)
+    version = int((await tx.session.execute(before)).scalar_one()) + 1
     event = ConsentEvent(
-        id=new_id(), consent_id=case.id, case_id=case.id, version=1, kind="recorded" if counted else "refused",
+        id=new_id(), consent_id=case.id, case_id=case.id, version=version, kind="recorded" if counted else "refused",
         recipient=here.agency, purpose=codes.Purpose.STATISTICS, items=[str(ConsentItem.STAT)], how=how, interpreter=interpreter,
         explained_by=by.account_id, occurred_at=not_future("given_at", said_at, tx.clock.now()), recorded_by=by.account_id,
     )  # fmt: skip

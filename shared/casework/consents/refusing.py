@@ -59,7 +59,7 @@ class RecordRefusal(Form):
     @field_validator("how")
     @classmethod
     def _said(cls, how: codes.ConsentHow) -> codes.ConsentHow:
-        if how in (codes.ConsentHow.NONE_UNCONSCIOUS, codes.ConsentHow.NOT_KNOWN):
+        if how not in (codes.ConsentHow.SPOKEN, codes.ConsentHow.THUMB, codes.ConsentHow.SIGNATURE):
             raise ValueError("'how' must say how she said no")
         return how
 
@@ -141,7 +141,7 @@ async def take_back_alone(case_id: UUID, consent_id: UUID, tx: Transaction, here
         return former
     standing = await released(tx, here, case.id, former.recipient, BY_LAW)
     if standing is None and former.recipient in here.serving:  # else another answer stands, and what is issued rests on it
-        how, language = codes.ConsentHow.SPOKEN, _language(here, former)
+        how, language = codes.ConsentHow.BY_LAW, codes.UNDETERMINED  # she was asked about neither: the law says it
         no = Refused(former.recipient, how, language, interpreter=False, said_at=None, is_by_law=True)
         await record_consent(case.id, _duty(no), tx, here, by)
         standing = await released(tx, here, case.id, former.recipient, BY_LAW)
@@ -154,11 +154,6 @@ async def take_back_alone(case_id: UUID, consent_id: UUID, tx: Transaction, here
         else:
             await issue_referral(request, tx, here, by, at_most={ConsentItem.REQ})
     return former
-
-
-def _language(here: Here, former: Consent) -> str:
-    """In which language she was spoken to; after a restore it may not be known, then in the programme's first."""
-    return former.language if former.how != codes.ConsentHow.NOT_KNOWN else here.programme.languages[0]
 
 
 def is_told_by_law(here: Here, case: Case, recipient: str) -> bool:

@@ -131,6 +131,7 @@ HOWS: dict[str, str] = {
     "thumb": _("Thumb on paper"),
     "signature": _("Signed"),
     "none_unconscious": _("Could not answer"),
+    "by_law": _("Nobody was asked: the law has it told"),
     "not_known": _("Not known: brought back after a restore"),
 }
 INCIDENTS: dict[str, str] = {

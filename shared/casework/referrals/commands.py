@@ -1,6 +1,6 @@
 """What accounts do with referrals: issue, and every transition. Each is decided under the referral's lock."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -184,8 +184,8 @@ async def _put(tx: Transaction, here: Here, ground: Ground, row: dict[str, Any],
     )
     outbox.wake_on_commit(tx)
     if ground.shares_with is not None:
-        welcomed: set[str] = set()
-        if ground.shares_with != shared_with(releases):
+        welcomed: Collection[str] = ()
+        if ground.shares_with != shared_with(releases):  # whoever hears now what was before hears of this one with it
             welcomed = await announce(tx, here, await tx.session.get_one(Case, case.id, populate_existing=True))
         await tell_members(tx, here, case.id, [word for word in progress if word.recipient not in welcomed])
 

@@ -178,6 +178,9 @@ class Basis(StrEnum):
     VITAL_INTEREST = "vital_interest"
 
 
+UNDETERMINED = "und"  # BCP 47: the language is not known, or nobody was spoken to
+
+
 class ConsentHow(StrEnum):
     """How consent was given."""
 
@@ -185,6 +188,7 @@ class ConsentHow(StrEnum):
     THUMB = "thumb"
     SIGNATURE = "signature"
     NONE_UNCONSCIOUS = "none_unconscious"  # only with vital interest
+    BY_LAW = "by_law"  # nobody was asked: only with a legal duty
     NOT_KNOWN = "not_known"  # known only from what was said under it, after a restore
 
 
