@@ -600,6 +600,7 @@ async def test_what_is_another_desks_is_answered_as_what_nobody_has_and_kept_onc
 AT_A_STATION = ("police", "health", "social_welfare", "partner", "justice")  # where a route is asked: at the first that has it
 
 
+@pytest.mark.timeout(600)  # twelve seconds of one core when quiet
 @pytest.mark.parametrize("world", ["sqlite"], indirect=True)
 async def test_on_a_database_without_guards_of_its_own_the_queries_keep_it_back_on_every_route(town: World) -> None:
     """As at a station: SQLite has no row-level security, and what a query forgets it shows. Each route once, by a clerk of another
