@@ -25,7 +25,7 @@ from services.keys import Keys, make_missing
 from services.kinds import parts_of
 from services.settings import Settings
 from shared.casework.here import Here
-from shared.contracts.casework.codes import AgencyKind, ConsentItem
+from shared.contracts.casework.codes import AgencyKind, ConsentItem, Role
 from shared.contracts.wire.envelope import Inner, Kind, Unopenable
 from shared.exchange.inbox import heard
 from shared.exchange.letters import Letters
@@ -239,3 +239,71 @@ async def test_with_every_key_that_is_left_neither_the_broker_nor_a_backup_tells
         "casework_idempotency"
     }  # the clinic's own record of care is no copy of what it was told
     await told(police, health, broker)  # and the two go on speaking
+
+
+def lies_in(folder: Path, word: str) -> list[str]:
+    """The files under a folder in whose bytes a word stands, in any way in which a time is written: databases with their
+    write-ahead logs, keystores, backups."""
+    files = [file for file in sorted(folder.rglob("*")) if file.is_file()]
+    return [file.name for file in files if among([word], file.read_bytes().decode("latin-1"))]
+
+
+@pytest.mark.long
+async def test_after_a_hold_nothing_that_lies_anywhere_tells_of_her_with_any_key_that_is_left(
+    ends: list[Station], tmp_path: Path
+) -> None:
+    """Backups from before the hold, from while it was in force and from after it; the database's file and its write-ahead log."""
+    police, health = ends
+    broker, clock, copies, keys = Broker(police, health), health.database.clock, list[Path](), list[Path]()
+
+    def wrapping() -> dict[bytes, bytes]:
+        return {id_: key for one in ends for id_, key in one.settings.wrapping(one.name).read().items()}
+
+    def left() -> list[Keystore]:
+        files = [*keys, *(one.settings.keystore(one.name).file for one in ends)]
+        return [Keystore(file, wrapping) for file in files]
+
+    async def back_all_up(when: str) -> Path:
+        copies.append(tmp_path / f"{when}.backup")
+        await asyncio.to_thread(back_up, health.database.url, copies[-1])
+        keys.append(tmp_path / f"{when}.keys")
+        await asyncio.to_thread(health.settings.keystore(health.name).back_up, keys[-1])
+        return copies[-1]
+
+    desk, case, agreed = await told(police, health, broker)
+    await back_all_up("before")
+    judge = await health.sign_in("in-charge", Role.SUPERVISOR)
+    there = (await judge.get("/referrals?direction=in"))["items"][0]["case_id"]
+    hold = await judge.post(f"/cases/{there}/holds", {"order": "High Court, order 12 of 2026"})
+    await desk.take_back(case, agreed)
+    await broker.settle()
+    (view,) = (await desk.get(f"/cases/{case}/consents"))["items"]
+    assert view["erasure"] == "held"
+    held = await back_all_up("held")
+    for word in TOLD:
+        assert "casework_held_copies" in readable(held, left(), word)  # kept for the court
+    assert (await judge.ask("DELETE", f"/cases/{there}/holds/{hold['id']}")).status_code == 200
+    await broker.settle()
+    (view,) = (await desk.get(f"/cases/{case}/consents"))["items"]
+    assert view["erasure"] == "destroyed"
+    await back_all_up("after")
+    for word in TOLD:
+        assert "casework_held_copies" in readable(held, left(), word)  # with the copies of the keys, for as long as they are kept
+
+    for one in ends:
+        await asyncio.to_thread(one.keeper().rotate, "x25519", None)
+        one.seal.refresh()
+    for step in (SETTLED + timedelta(minutes=1), KEPT - SETTLED):
+        await broker.settle()
+        clock.advance(step)  # type: ignore[attr-defined]
+    for one in ends:
+        await asyncio.to_thread(one.keeper().destroy)
+        await erase_again(one.database)
+        one.seal.refresh()
+    await back_all_up("now")
+    for word in TOLD:
+        assert [(copy.name, tables) for copy in copies if (tables := readable(copy, left(), word))] == []
+        assert [copy.name for copy in copies if in_the_clear(copy, word)] == []
+        assert lies_in(tmp_path / "health", word) == []
+        assert [name for name in lies_in(tmp_path, word) if name.startswith(("before", "held", "after", "now"))] == []
+    assert readable(copies[-1], left(), OWN_WORDS)  # her care goes on to be known where it was given
