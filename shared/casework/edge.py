@@ -28,7 +28,6 @@ from shared.casework.accounts.tables import Attempt, KeptAnswer
 from shared.casework.cases.commands import WrongTime
 from shared.casework.cases.looks import ids_of
 from shared.casework.cases.tables import Case
-from shared.casework.cases.views import Shown
 from shared.casework.consents.commands import StaleConsent
 from shared.casework.eyes.tables import Opening
 from shared.casework.following.streams import OpenStreams, TooManyStreams
@@ -38,6 +37,7 @@ from shared.casework.lines.readiness import ExchangeState
 from shared.casework.pages.frame import Pages
 from shared.casework.referrals.commands import Stale
 from shared.casework.sharing import ConsentMissing
+from shared.casework.shown import Shown
 from shared.contracts.casework.lifecycle import IllegalTransition, MissingDetail
 from shared.exchange.inbox import Inbox
 from shared.exchange.outbox import insert_if_absent

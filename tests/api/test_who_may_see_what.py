@@ -42,7 +42,6 @@ from shared.casework.accounts.tables import Attempt, CaseRead, Duty, HandOver
 from shared.casework.alarms.commands import raise_alarm
 from shared.casework.cases.looks import ids_of
 from shared.casework.cases.tables import Case
-from shared.casework.cases.views import Shown
 from shared.casework.conferences.tables import Conference
 from shared.casework.directory.network import parse_network
 from shared.casework.exports.tables import Export
@@ -53,6 +52,7 @@ from shared.casework.migrate import SHARED_PREFIXES
 from shared.casework.paper.tables import Sheet
 from shared.casework.referrals.tables import Referral, WalkIn
 from shared.casework.registers.tables import RegisterEntry
+from shared.casework.shown import Shown
 from shared.casework.work import views as work_views
 from shared.contracts.casework.codes import ROLES_OF, Role, Urgency
 from shared.kit.db import MACHINE, NOBODY

@@ -9,9 +9,9 @@ from fastapi.routing import APIRoute
 
 from services.documents import app_of
 from services.kinds import MODULES
-from shared.casework.cases.views import Shown
 from shared.casework.directory.of_programme import network_of
 from shared.casework.here import Here
+from shared.casework.shown import Shown
 from shared.programmes.profile import load_programme
 
 BESIDE = ("partner", "justice")  # the demo's own network has neither

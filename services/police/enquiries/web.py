@@ -13,10 +13,11 @@ from services.police.enquiries.commands import Enquire, SetWord
 from services.police.enquiries.tables import Enquiry
 from shared.casework.cases.commands import load_case
 from shared.casework.cases.tables import Case
-from shared.casework.cases.views import OfACase, Shown, note_read
+from shared.casework.cases.views import OfACase, note_read
 from shared.casework.edge import IdempotencyKey, OneEdge, Page, SignedIn, command
 from shared.casework.here import Actor, Here
 from shared.casework.scope import whole_agency
+from shared.casework.shown import Shown
 from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 

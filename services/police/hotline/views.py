@@ -14,8 +14,9 @@ from services.police.hotline.domain import ALIKE_WITHIN, Counted, Coverage, Figu
 from services.police.hotline.tables import Call, CallLook
 from shared.casework import scope
 from shared.casework.accounts.tables import CaseRead
-from shared.casework.cases.views import LIST, LISTED_AGAIN, Shown, note_listed, note_read
+from shared.casework.cases.views import LIST, LISTED_AGAIN, note_listed, note_read
 from shared.casework.here import Actor, Forbidden, Here
+from shared.casework.shown import Shown
 from shared.casework.situations import KNOWN_TYPES
 from shared.casework.timeline.views import page_by_opening
 from shared.contracts.casework.codes import IncidentType, Role

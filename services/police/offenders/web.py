@@ -8,9 +8,9 @@ from fastapi import APIRouter, Request, Response
 from services.police.offenders import commands
 from services.police.offenders.commands import AddEntry, EnterOffender
 from services.police.offenders.tables import Offender, OffenderEntry
-from shared.casework.cases.views import Shown
 from shared.casework.edge import Edge, IdempotencyKey, OneEdge, Page, SignedIn, command
 from shared.casework.here import Actor
+from shared.casework.shown import Shown
 from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 

@@ -13,8 +13,8 @@ from shared.casework import scope
 from shared.casework.accounts.tables import CaseRead
 from shared.casework.cases.tables import Case, Incident, Note
 from shared.casework.here import Actor
+from shared.casework.shown import Shown
 from shared.casework.timeline.views import page_by_opening
-from shared.kit.bodies import Body
 from shared.kit.bulk import keep_looks
 from shared.kit.db import Transaction
 from shared.kit.ids import new_id
@@ -28,14 +28,6 @@ LISTED_BEFORE = select(col(CaseRead.case_id)).where(  # put together once: every
     col(CaseRead.account_id) == bindparam("account_id"), col(CaseRead.what) == LIST, col(CaseRead.read_at) > bindparam("since"),
     col(CaseRead.case_id).in_(bindparam("wanted", expanding=True)),
 )  # fmt: skip
-
-
-class Shown(Body):
-    """An answer that shows what is sensitive. A command that answers so keeps that it was looked at, each time that it does."""
-
-    async def keep_look(self, tx: Transaction, by: Actor) -> None:
-        """Keeps who looked, once."""
-        raise NotImplementedError
 
 
 class OfACase(Shown):

@@ -9,11 +9,12 @@ from sqlalchemy import ColumnElement, String, cast, select
 from sqlmodel import col
 
 from shared.casework import scope
-from shared.casework.cases.views import OfACase, Shown, note_read
+from shared.casework.cases.views import OfACase, note_read
 from shared.casework.here import Actor, Here
 from shared.casework.referrals import story
 from shared.casework.referrals.asked_again import refused_of, shown
 from shared.casework.referrals.tables import Referral, WalkIn
+from shared.casework.shown import Shown
 from shared.casework.timeline.views import page_by_opening
 from shared.contracts.casework.lifecycle import fhir_status
 from shared.kit.db import Transaction
