@@ -15,7 +15,7 @@ from uuid import UUID
 from fastapi import Depends, FastAPI, Header, Request
 from fastapi.responses import JSONResponse, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from sqlalchemy import delete, select, text
 from sqlmodel import col
 from starlette.exceptions import HTTPException
@@ -243,13 +243,23 @@ async def command(
             await _still_seen(tx, edge.here, by, kept)
             view = request.scope["route"].response_model
             if kept.answer and isinstance(view, type) and issubclass(view, Shown):
-                await view.model_validate_json(kept.answer).keep_look(tx, by)
+                await _as_kept(view, kept).keep_look(tx, by)
             return replayed(kept)
         done = await _done(tx, by, work, status)
         await keep_answer(tx, by, route_of(request), key, digest, done)
         crash_point("command.before_commit")
     crash_point("command.after_commit")
     return done
+
+
+def _as_kept(view: type[Shown], kept: KeptAnswer) -> Shown:
+    """What an answer showed; raises KeyReused for one of the version before, of which that cannot be told."""
+    try:
+        return view.model_validate_json(kept.answer)
+    except ValidationError as error:
+        raise KeyReused(
+            "This was done before this computer was given a newer version, and its answer is not shown again; look at what stands."
+        ) from error
 
 
 async def _done(tx: Transaction, by: Actor, work: Work, status: int) -> Response:

@@ -10,11 +10,14 @@ from uuid import UUID
 import pytest
 from agencies import Desk, Refused, TestAgency, World, consent, database_at, open_case, refer
 from keystores import lose
+from sqlalchemy import select
 
 from shared.casework.accounts.commands import answers_key, forget_old_answers
+from shared.casework.accounts.tables import KeptAnswer
 from shared.contracts.casework.codes import Role
 from shared.kit import db
 from shared.kit.ids import new_id
+from shared.kit.sealed import Under
 from shared.kit.web import BODY_BYTES_MAX
 
 
@@ -249,4 +252,11 @@ async def test_what_a_command_answers_of_a_case_is_a_look_and_so_is_the_answer_g
     assert await looks() == ["referral"] * 2
     again = await raw(nurse, "POST", f"/referrals/{rid}/acknowledge", b"{}", **key)
     assert (again.text, again.headers["Idempotent-Replayed"]) == (first.text, "true")
+    assert await looks() == ["referral"] * 3
+    # One kept by the version before, whose answers said less: nothing is done again, and nothing is shown that no look tells of.
+    async with world["health"].database.write() as tx:
+        (kept,) = (await tx.session.execute(select(KeptAnswer))).scalars()
+        kept.answer = Under(answers_key(kept.kept_until), b'{"id": "before"}')
+    before = await raw(nurse, "POST", f"/referrals/{rid}/acknowledge", b"{}", **key)
+    assert (before.status_code, "a newer version" in before.json()["detail"]) == (422, True)
     assert await looks() == ["referral"] * 3
