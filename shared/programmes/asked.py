@@ -42,9 +42,10 @@ MAY_FOLLOW_AT: Mapping[Act, frozenset[Fact]] = {Act.REFER: TOLD_AT[Act.REFER], A
 _OF_HER = frozenset({"child", "ages", "sexes"})
 _OF_WHAT_WAS_DONE = frozenset({"incidents", "contexts", "within_h", "after_h"})
 _AT = frozenset({"at"})
-IN_GENERAL = _OF_HER | _OF_WHAT_WAS_DONE | _AT  # of what is proposed, of a pathway, and at the door
+IN_GENERAL = _OF_HER | _OF_WHAT_WAS_DONE | _AT  # of what is proposed, and at the door
+OF_A_PATHWAY = IN_GENERAL | {"packages"}  # where she is sent along one; where it is offered nobody has chosen any yet
 LINES_AT: Mapping[Act, frozenset[str]] = {
-    **dict.fromkeys((Act.REFER, Act.CLOSE, Act.HAND_OVER_TO_PROSECUTOR), IN_GENERAL | {"packages"}),
+    **dict.fromkeys((Act.REFER, Act.CLOSE, Act.HAND_OVER_TO_PROSECUTOR), OF_A_PATHWAY),
     Act.REGISTER_COMPLAINT: IN_GENERAL,
     **dict.fromkeys(
         (Act.TAKE_STATEMENT, Act.ADMIT_TO_STAY, Act.EXAMINE, Act.SIGN_MEDICAL_REPORT, Act.TAKE_MEDICAL_REPORT), _OF_HER | _AT
@@ -67,6 +68,8 @@ BEFORE = frozenset(
 WRITTEN_DOWN = frozenset(
     {Act.RECEIVE, Act.MEDIATE, Act.RETURN_PROPERTY, Act.RECORD_MORAL_OFFENCE, Act.STORE_ADDRESS, Act.LINK_FILES}
 )
+# What lets her in, and out: whoever comes is received, heard, examined and sheltered, and what cannot be ended stays open for ever.
+IN_AND_OUT = frozenset({Act.RECEIVE, Act.REGISTER_COMPLAINT, Act.EXAMINE, Act.ADMIT_TO_STAY, Act.CLOSE})
 # Where police do it, and it is asked about: they alone keep their people's certificates.
 CERTIFIED_AT = (BEFORE - {Act.EXAMINE, Act.SIGN_MEDICAL_REPORT}) | GIVING
 ACTS: Mapping[type[vocabulary.Rule], frozenset[Act]] = {
@@ -77,9 +80,8 @@ ACTS: Mapping[type[vocabulary.Rule], frozenset[Act]] = {
     vocabulary.RepeatWarns: GIVING,
     vocabulary.RouteBy: frozenset({Act.ROUTE_CALL}),
     vocabulary.FormVersionRequired: frozenset({Act.TAKE_MEDICAL_REPORT}),
-    # Nobody is turned away at a door, and what cannot be ended stays open for ever.
-    vocabulary.BlockedAct: (BEFORE | WRITTEN_DOWN | GIVING | {Act.RETURN_TO_FAMILY, Act.TELL_STATUS}) - {Act.RECEIVE, Act.CLOSE},
-    vocabulary.ActNeeds: frozenset(TOLD_AT),
+    vocabulary.BlockedAct: (BEFORE | WRITTEN_DOWN | GIVING | {Act.RETURN_TO_FAMILY, Act.TELL_STATUS}) - IN_AND_OUT,
+    vocabulary.ActNeeds: frozenset(TOLD_AT) - {Act.CLOSE},
     vocabulary.BreachWhen: BEFORE | WRITTEN_DOWN,
 }
 

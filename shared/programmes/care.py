@@ -151,8 +151,8 @@ class When(Part):
     """A condition of a closed vocabulary: every line that is written must hold. Of each list, one is enough."""
 
     child: YesNo | None = None
-    ages: tuple[Age, ...] = ()
-    sexes: tuple[SexCode, ...] = ()
+    ages: tuple[Age, ...] = ()  # as they are known: `unknown` is none of them
+    sexes: tuple[SexCode, ...] = ()  # likewise
     incidents: tuple[Incident, ...] = ()
     contexts: tuple[Context, ...] = ()
     packages: tuple[Package, ...] = ()  # one of them is asked for

@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING
 
 from shared.contracts.casework.codes import CHILD_BANDS, ServicePackage
 from shared.programmes import vocabulary
-from shared.programmes.asked import ACTS, GIVING, IN_GENERAL, LINES_AT, MAY_FOLLOW_AT, OF_ACT, TOLD_AT, facts_at
+from shared.programmes.asked import (
+    ACTS,
+    GIVING,
+    IN_AND_OUT,
+    IN_GENERAL,
+    LINES_AT,
+    MAY_FOLLOW_AT,
+    OF_A_PATHWAY,
+    OF_ACT,
+    TOLD_AT,
+    facts_at,
+)
 from shared.programmes.care import When
 from shared.programmes.places import FacilityKind, FacilityStatus, RoutingKey
 from shared.programmes.reading import Found, Way
@@ -27,19 +38,25 @@ def in_vain(programme: "Programme") -> Found:
         yield from check(programme)
 
 
+SHUT_OUT = "whoever comes is received, heard, examined and sheltered, whatever a programme says; leave the rule out"
+SHUT_IN = "a request that somebody could not end would stay open for ever; leave the rule out"
+
+
 def _where_nobody_asks(programme: "Programme") -> Found:
     """A rule about an act at which nobody asks a rule of its kind, or hears what it says."""
     for id_, rule in programme.rules.items():
         act, acts = getattr(rule, "act", None), ACTS.get(type(rule))
-        if act is None or acts is None or act in acts or isinstance(rule, vocabulary.RouteBy | vocabulary.ActNeeds):
-            continue  # of these two it is said in words of their own
+        if act is None or acts is None or act in acts or isinstance(rule, vocabulary.RouteBy):
+            continue  # of that one it is said in words of its own
+        if isinstance(rule, vocabulary.ActNeeds) and act is not Act.CLOSE:
+            continue  # and of each fact that it needs
         listed = ", ".join(sorted(acts))
         if isinstance(rule, vocabulary.CertificateRequired):
             words = f"nobody's certificates are looked at for '{act}'; write one of: {listed}"
-        elif isinstance(rule, vocabulary.BlockedAct) and act is Act.CLOSE:
-            words = "a request that nobody could end would stay open for ever; leave the rule out, or write an `act_needs`"
-        elif isinstance(rule, vocabulary.BlockedAct) and act is Act.RECEIVE:
-            words = "whoever comes is received, whatever a programme says; leave the rule out"
+        elif isinstance(rule, vocabulary.BlockedAct) and act in IN_AND_OUT:
+            words = SHUT_OUT if act is not Act.CLOSE else SHUT_IN
+        elif isinstance(rule, vocabulary.ActNeeds):
+            words = SHUT_IN
         else:
             words = f"nobody hears a `{rule.rule}` at '{act}', so it would do nothing; write one of: {listed}"
         yield ("rules", id_, "act"), words
@@ -67,17 +84,23 @@ UNHEARD = GIVING | {Act.RETURN_TO_FAMILY, Act.TELL_STATUS}
 
 
 def _blocked(programme: "Programme") -> Found:
+    if not any(isinstance(rule, vocabulary.BlockedAct) and rule.act is Act.MEDIATE for rule in programme.rules.values()):
+        yield (
+            ("rules",),
+            "nobody would be told of an attempt to mediate; write `extends: base`, or a `blocked_act` of it",
+        )
     for id_, rule in programme.rules.items():
         if not isinstance(rule, vocabulary.BlockedAct):
             continue
         if rule.act is Act.MEDIATE and (rule.when is not None or not rule.alarm):
             name = "when" if rule.when is not None else "alarm"
             yield ("rules", id_, name), "there is no mediation, and every attempt at one is told; leave the line out"
-        elif rule.act is Act.REFER and rule.when is None:
-            yield (
-                ("rules", id_, "act"),
-                "nobody could be sent anywhere but for care at once; say with `when` which requests do not exist here",
-            )
+        elif rule.act is Act.REFER and (rule.when is None or not rule.when.packages):
+            words = "people could be sent for nothing but care at once; say with `when: {packages: …}` which requests there are not"
+            yield ("rules", id_, "act" if rule.when is None else "when"), words
+        elif rule.act is Act.REFER and rule.when is not None and (rule.when.within_h is not None or rule.when.after_h is not None):
+            name = "within_h" if rule.when.within_h is not None else "after_h"
+            yield ("rules", id_, "when", name), "no time refuses a referral; leave the line out"
         elif rule.act in UNHEARD and rule.alarm:
             yield ("rules", id_, "alarm"), f"no post is told of an attempt at '{rule.act}'; write `alarm: false`"
 
@@ -87,7 +110,12 @@ def _needs(programme: "Programme") -> Found:
     for id_, rule in programme.rules.items():
         if not isinstance(rule, vocabulary.ActNeeds):
             continue
+        if rule.act is Act.CLOSE:
+            continue  # said already: nobody asks it there
         way, told = ("rules", id_), TOLD_AT.get(rule.act, frozenset())
+        if rule.act is Act.REFER and not rule.may_follow:
+            words = "who cannot show it could not be sent; write `may_follow: true`, and the page of the request says that it lacks"
+            yield (*way, "facts"), words
         follow = MAY_FOLLOW_AT.get(rule.act, frozenset())
         for fact in rule.facts:
             if fact not in told:
@@ -125,7 +153,7 @@ def _conditions(programme: "Programme") -> Iterator[tuple[Way, When, frozenset[F
     """Every condition, with the facts and the lines that are known where it is asked."""
     for id_, one in programme.pathways.items():
         if one.when is not None:
-            yield ("pathways", id_, "when"), one.when, TOLD_AT[Act.REFER], IN_GENERAL
+            yield ("pathways", id_, "when"), one.when, TOLD_AT[Act.REFER], OF_A_PATHWAY
     for id_, rule in programme.rules.items():
         when: When | None = getattr(rule, "when", None)
         if when is None:

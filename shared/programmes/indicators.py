@@ -11,7 +11,7 @@ from typing import Annotated, ClassVar, Protocol
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from shared.programmes.terms import Count, Figure, Id, Named, OneOf, Part, Sourced, Year, said
+from shared.programmes.terms import Count, Figure, Id, Named, OneOf, Part, Sourced, Year, YesNo, said
 
 DAY_H = 24
 
@@ -215,6 +215,7 @@ class Indicator(Part):
     """One figure: a formula and what it is computed of."""
 
     name: Named
+    safeguard: YesNo = False  # changed by no profile that extends the one in which it stands
     formula: Annotated[Formula, BeforeValidator(OneOf(Formula, "formula"))]
     of: MeasureCode | None = None
     over: MeasureCode | None = None
@@ -372,6 +373,7 @@ class Expected(Sourced):
     figures: ClassVar[tuple[str, ...]] = ("value",)
 
     value: Figure
+    safeguard: YesNo = False  # changed by no profile that extends the one in which it stands
     compared: Annotated[Comparison, BeforeValidator(OneOf(Comparison, "comparison"))] = Comparison.EQUAL
     why: Annotated[WhyExpected, BeforeValidator(OneOf(WhyExpected, "kind of expectation"))]
     decimals: Count = 0  # to how many the report rounds

@@ -294,8 +294,13 @@ def _layers(file: Path, depth: int) -> Text:
             Mistake(mark.file, mark.line, ("extends",), "it extends itself in a circle; name a profile that stands by itself")
         )
     is_name = isinstance(extends, str) and re.fullmatch(PROGRAMME_ID, extends) is not None
-    found = next((one for folder in (file.parent, PROFILES) if is_name and (one := folder / f"{extends}.yaml").is_file()), None)
-    if found is None:
+    at = [one for folder in dict.fromkeys((PROFILES, file.parent)) if is_name and (one := folder / f"{extends}.yaml").is_file()]
+    if len(at) > 1:
+        words = (
+            f"{shown(extends)} is a profile of this software, and one beside this file is called the same; give that another name"
+        )
+        raise Mistaken(Mistake(mark.file, mark.line, ("extends",), words))
+    if not at:
         known = ", ".join(sorted({path.stem for folder in (file.parent, PROFILES) for path in folder.glob("*.yaml")} - {file.stem}))
         raise Mistaken(Mistake(mark.file, mark.line, ("extends",), f"{shown(extends)} is no profile; known are: {known}"))
-    return laid(_layers(found, depth + 1), own)
+    return laid(_layers(at[0], depth + 1), own)

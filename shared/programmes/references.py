@@ -135,7 +135,10 @@ def _staff(programme: "Programme") -> Found:
         for name in kind.staff:
             one = programme.staff.get(name)
             if one is not None and one.agency != kind.agency:
-                yield ("facilities", id_, "staff"), f"'{name}' is of '{one.agency}', and this is a place of '{kind.agency}'"
+                words = f"'{name}' is of '{one.agency}', and this is a place of '{kind.agency}'"
+                if one.is_seconded:
+                    words += f"; a seat of '{one.agency}' in it is a kind of place of its own, with `colocated_with: {id_}`"
+                yield ("facilities", id_, "staff"), words
     for id_, one in programme.staff.items():
         yield from _roles(programme, ("staff", id_, "role"), one.agency, (one.role,))
 
@@ -247,7 +250,7 @@ def _limits(programme: "Programme", text: Text) -> Found:
                 yield at, words
         most, lapse = LAPSE_H_MAX[urgency], getattr(limits.lapse_h, urgency)
         if lapse > most:
-            words = f"for '{lapse:g}' hours nobody would be told that it is still open; write {most:,.0f} or less"
+            words = f"after {lapse:g} hours is too late to say that a request may be lost; write {most:,.0f} or less"
             yield ("limits", "lapse_h", str(urgency)), words
 
 
@@ -292,11 +295,12 @@ def _replays(programme: "Programme") -> Found:
         if series.measure not in REPLAYED:
             words = f"'{series.measure}' cannot be replayed; write one of: {', '.join(sorted(REPLAYED))}"
             yield ("replay", id_, "measure"), words
-    first: dict[tuple[Measure, str], str] = {}
+    first: dict[tuple[Measure, str, int], str] = {}
     for id_, series in programme.replay.items():
-        before = first.setdefault((series.measure, series.kind), id_)
-        if before != id_:
-            words = f"'{before}' has '{series.measure}' of '{series.kind}' already, and both would be added up; keep one of them"
+        known = [first.setdefault((series.measure, series.kind, year), id_) for year in series.numbers]
+        before = next((one for one in known if one != id_), None)
+        if before is not None:
+            words = f"'{before}' has '{series.measure}' of '{series.kind}' in one of its years, and both would be added; keep one"
             yield ("replay", id_, "measure"), words
         for year in series.numbers if programme.period is not None else ():
             if programme.period is not None and not programme.period[0] <= year <= programme.period[1]:

@@ -14,6 +14,7 @@ from services.police.dispensing.rules import is_for
 from shared.casework.cases.tables import Case
 from shared.contracts.casework.codes import AgeBand, CareProduct, IncidentContext, IncidentType, ServicePackage, Sex
 from shared.programmes.care import When
+from shared.programmes.places import Mandate
 from shared.programmes.profile import Programme, load_programme
 from shared.programmes.rules import answers, ask, is_refused, mandate_of, readiness_of
 from shared.programmes.situation import Answer, DeskNow, Held, Message, Situation, Stay, Verdict
@@ -432,6 +433,13 @@ def test_what_lies_outside_a_mandate_goes_to_whoever_has_it_in_that_country(
 def test_a_mandate_that_is_not_known_narrows_nothing(kind: str) -> None:
     for incident in IncidentType:
         assert said(LATIN_AMERICA, "another_mandate", act=Act.RECEIVE, facility_kind=kind, incident_type=incident) is None
+
+
+def test_what_a_page_adds_by_her_age_lies_outside_no_mandate() -> None:
+    domestic = Mandate(contexts=(IncidentContext.DOMESTIC_VIOLENCE,), source="D")
+    of_a_child = frozenset({IncidentContext.CHILD_SEXUAL_ABUSE})
+    assert domestic.takes(IncidentType.RAPE, contexts=of_a_child) is None  # where it happened nobody said
+    assert domestic.takes(IncidentType.RAPE, contexts=of_a_child | {IncidentContext.TRAFFICKING}) is False
 
 
 def test_a_share_is_expected_to_its_decimals() -> None:

@@ -915,14 +915,14 @@ WRONG: dict[str, tuple[str, str, str, str, str]] = {
         "consent_days: 91\nlimits: {lapse_h: {acute: 73, source: D}}",
         "limits:",
         "limits, lapse_h, acute",
-        "for '73' hours nobody would be told that it is still open; write 72 or less",
+        "after 73 hours is too late to say that a request may be lost; write 72 or less",
     ),
     "what is open for years": (
         "consent_days: 91",
         "consent_days: 91\nlimits: {lapse_h: {routine: 20000, source: D}}",
         "limits:",
         "limits, lapse_h, routine",
-        "for '20000' hours nobody would be told that it is still open; write 2,160 or less",
+        "after 20000 hours is too late to say that a request may be lost; write 2,160 or less",
     ),
     "an alarm at no value": (
         "alarm: {below: 1, source: D}",
@@ -979,6 +979,20 @@ WRONG: dict[str, tuple[str, str, str, str, str]] = {
         "  no_mediation:",
         "rules, no_mediation, alarm",
         "'no_mediation' is a safeguard of 'base', and no profile changes it; leave the line out",
+    ),
+    "a nought of the base that may be five": (
+        "expect:\n",
+        "expect:\n  mediations: {value: 5, compared: at_most, why: design, source: D}\n",
+        "  mediations:",
+        "expect, mediations, value",
+        "'mediations' is a safeguard of 'base', and no profile changes it; leave the line out",
+    ),
+    "a figure of the base that counts something else": (
+        "indicators:\n",
+        "indicators:\n  mediations: {of: calls}\n",
+        "  mediations:",
+        "indicators, mediations, of",
+        "'mediations' is a safeguard of 'base', and no profile changes it; leave the line out",
     ),
     "a safeguard of the base for some only": (
         "rules:\n",
@@ -1043,6 +1057,14 @@ WRONG: dict[str, tuple[str, str, str, str, str]] = {
         "facilities, sick_bay, staff",
         "'guardian' is of 'guardians', and this is a place of 'healers'",
     ),
+    "a seconded worker at the place of those whom she sits with": (
+        "    staff: [healer]",
+        "    staff: [healer, house_worker]",
+        "house_worker]\n    source: {count: S2}\n  reef_clinic",
+        "facilities, sick_bay, staff",
+        "'house_worker' is of 'hearth', and this is a place of 'healers'; a seat of 'hearth' in it is a kind of place of its own, "
+        "with `colocated_with: sick_bay`",
+    ),
     "a role that an agency of its kind does not have": (
         "agency: guardians, role: officer",
         "agency: guardians, role: clinician",
@@ -1069,7 +1091,7 @@ WRONG: dict[str, tuple[str, str, str, str, str]] = {
         "replay:\n  before: {measure: reports, kind: quiet_room, numbers: {2021: [1, 1]}, is: synthetic, source: D}\n",
         "  reports: {measure",
         "replay, reports, measure",
-        "'before' has 'reports' of 'quiet_room' already, and both would be added up; keep one of them",
+        "'before' has 'reports' of 'quiet_room' in one of its years, and both would be added; keep one",
     ),
     "a year that is replayed outside the period": (
         "numbers: {2021: [3, 2]}",
@@ -1112,21 +1134,56 @@ WRONG: dict[str, tuple[str, str, str, str, str]] = {
         "act: close",
         "  no_address:",
         "rules, no_address, act",
-        "a request that nobody could end would stay open for ever; leave the rule out, or write an `act_needs`",
+        "a request that somebody could not end would stay open for ever; leave the rule out",
     ),
     "a door that is closed": (
         "act: store_address",
         "act: receive",
         "  no_address:",
         "rules, no_address, act",
-        "whoever comes is received, whatever a programme says; leave the rule out",
+        "whoever comes is received, heard, examined and sheltered, whatever a programme says; leave the rule out",
+    ),
+    "a complaint that nobody takes": (
+        "act: store_address",
+        "act: register_complaint, when: {contexts: [family_dispute]}",
+        "  no_address:",
+        "rules, no_address, act",
+        "whoever comes is received, heard, examined and sheltered, whatever a programme says; leave the rule out",
+    ),
+    "an end that somebody cannot come to": (
+        "rules:\n",
+        "rules:\n  ends: {rule: act_needs, act: close, facts: [assent], source: D}\n",
+        "  ends:",
+        "rules, ends, act",
+        "a request that somebody could not end would stay open for ever; leave the rule out",
+    ),
+    "who cannot be sent": (
+        "rules:\n",
+        "rules:\n  sent: {rule: act_needs, act: refer, facts: [safe_adult], source: D}\n",
+        "  sent:",
+        "rules, sent, facts",
+        "who cannot show it could not be sent; write `may_follow: true`, and the page of the request says that it lacks",
     ),
     "nobody sent anywhere": (
         "act: store_address",
         "act: refer",
         "  no_address:",
         "rules, no_address, act",
-        "nobody could be sent anywhere but for care at once; say with `when` which requests do not exist here",
+        "people could be sent for nothing but care at once; say with `when: {packages: …}` which requests there are not",
+    ),
+    "nobody sent after a time": (
+        "act: store_address",
+        "act: refer, when: {packages: [shelter], after_h: 72}",
+        "  no_address:",
+        "rules, no_address, when, after_h",
+        "no time refuses a referral; leave the line out",
+    ),
+    "most people not sent": (
+        "act: store_address",
+        "act: refer, when: {sexes: [female, male]}",
+        "  no_address:",
+        "rules, no_address, when",
+        "people could be sent for nothing but care at once; say with `when: {packages: …}` which requests there are not",
     ),
     "a mediation of which nobody is told": (
         "rules:\n",
@@ -1328,6 +1385,35 @@ def test_a_profile_that_others_extend_is_called_as_its_file(tmp_path: Path) -> N
     assert check_file(tmp_path / "low.yaml").programme, "of a file that is named by itself nobody looks for its id"
 
 
+AS_OURS = "'base' is a profile of this software, and one beside this file is called the same; give that another name"
+
+
+def test_no_profile_takes_the_name_of_one_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "base.yaml").write_text((PROFILES / "base.yaml").read_text().replace("  no_mediation:", "  none:"))
+    (found,) = checked(tmp_path, GOOD).mistakes
+    assert (found.field, found.words) == (("extends",), AS_OURS)
+
+
+UNTOLD = "nobody would be told of an attempt to mediate; write `extends: base`, or a `blocked_act` of it"
+
+
+def test_a_profile_that_stands_by_itself_has_the_rule_of_the_base_too(tmp_path: Path) -> None:
+    alone = (PROFILES / "base.yaml").read_text().replace("id: base", "id: alone").replace("  no_mediation:", "#")
+    (tmp_path / "alone.yaml").write_text(alone)
+    (found,) = check_file(tmp_path / "alone.yaml").mistakes
+    assert (found.field, found.words) == (("rules",), UNTOLD)
+
+
+def test_one_series_a_year_is_no_measure_twice(tmp_path: Path) -> None:
+    another = "replay:\n  reports_2022: {measure: reports, kind: quiet_room, numbers: {2022: [3, 2]}, is: synthetic, source: D}\n"
+    assert checked(tmp_path, GOOD.replace("replay:\n", another, 1)).programme
+
+
+def test_a_pathway_may_hold_where_some_of_its_packages_are_asked_for(tmp_path: Path) -> None:
+    way = "to_family: {when: {packages: [shelter]}, "
+    assert checked(tmp_path, GOOD.replace("to_family: {", way, 1)).programme
+
+
 def test_a_safeguard_that_is_said_once_more_is_the_same(tmp_path: Path) -> None:
     again = "rules:\n  no_mediation: {rule: blocked_act, act: mediate, source: [S, O14, O15]}\n"
     assert checked(tmp_path, GOOD.replace("rules:\n", again, 1)).programme
@@ -1457,7 +1543,7 @@ def _no_sentences(node: ast.AST) -> Iterator[ast.AST]:
 
 def test_each_sentence_has_a_mistake_that_is_told_with_it() -> None:
     told = (
-        [MISNAMED, *(row[-1] for row in WRONG.values())]
+        [MISNAMED, AS_OURS, UNTOLD, *(row[-1] for row in WRONG.values())]
         + [words for _text, words in BOMBS.values()]
         + [*NO_PROFILE.values(), NO_FILE]
     )
