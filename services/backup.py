@@ -285,7 +285,8 @@ def _refuse_in_use(target: Path) -> None:
 def _put_postgres(file: Path, url: URL) -> None:
     """Empties the database and puts a copy in, both or neither: whoever reads what the one program writes ends the transaction
     only once that has come to its end, and a connection that is lost before leaves the database as it was."""
-    argv, _ = _program("pg_restore", None, ["--no-owner", "--no-privileges", "--file=-", str(file)])
+    # What a copy has beyond the agency's schema is taken away by what it writes itself.
+    argv, _ = _program("pg_restore", None, ["--clean", "--if-exists", "--no-owner", "--no-privileges", "--file=-", str(file)])
     into, environment = _program("psql", url, ["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--file=-"])
     environment["PGOPTIONS"] = "-c client_min_messages=warning"  # it would name each thing that goes with another
     with (
@@ -293,7 +294,7 @@ def _put_postgres(file: Path, url: URL) -> None:
         subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=why) as reading,
         subprocess.Popen(into, env=environment, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=why) as writing,
     ):
-        late = Timer(PROGRAM_DEADLINE_S, reading.kill)  # the one that waits for it then ends without its COMMIT
+        late = Timer(PROGRAM_DEADLINE_S, _kill, (reading, writing))
         late.start()
         try:
             assert reading.stdout is not None
@@ -308,11 +309,15 @@ def _put_postgres(file: Path, url: URL) -> None:
             done = {"psql": writing.wait(), "pg_restore": reading.wait()}
         finally:
             late.cancel()
-            reading.kill()
-            writing.kill()
+            _kill(reading, writing)
         if any(done.values()):
             why.seek(0)
             raise _did_not("psql" if done["psql"] else "pg_restore", why.read().decode(errors="replace"))
+
+
+def _kill(*programs: "subprocess.Popen[bytes]") -> None:
+    for program in programs:
+        program.kill()
 
 
 def _run(program: str, url: URL | None, arguments: list[str], **more: str) -> str:

@@ -22,7 +22,7 @@ from shared.casework.directory.network import Network
 from shared.casework.holds.commands import in_force
 from shared.contracts.wire.topics import direction_of
 from shared.exchange.access import Access, BrokerUnreachable, thin_topics, topics_of
-from shared.exchange.anchor import Anchor, uncovered
+from shared.exchange.anchor import Anchor, AnchorAway, uncovered
 from shared.exchange.clearing import BACKUP_WINDOW
 from shared.exchange.direct import DirectLine, LineAway
 from shared.exchange.direct_tls import Credentials
@@ -188,7 +188,7 @@ async def _database(settings: Settings, agency: str, note: Note) -> None:
     try:
         async with opened(settings, agency) as made, made.database.read() as tx:
             is_bound = tx.dialect == "sqlite" or not (await tx.session.execute(text(UNBOUND))).scalar_one()
-            await _anchored(tx, Anchor(settings.anchor(agency)), settings.anchor(agency), agency, note)
+            await _anchored(tx, settings.anchor(agency), agency, note)
             await _copies(tx, settings.wrapping(agency), agency, note)
             await _holds(tx, settings.escrow(agency), agency, _kept_here(settings, agency, made.database), note)
         if not is_bound:
@@ -198,9 +198,14 @@ async def _database(settings: Settings, agency: str, note: Note) -> None:
         note(False, f"{agency}: {error}")
 
 
-async def _anchored(tx: Transaction, anchor: Anchor, file: Path, agency: str, note: Note) -> None:
+async def _anchored(tx: Transaction, file: Path, agency: str, note: Note) -> None:
     """What was sent and the anchor of this machine does not cover, which a start here would take for an older copy's doing."""
-    if peers := await uncovered(tx, anchor):
+    try:
+        peers = await uncovered(tx, Anchor(file))
+    except AnchorAway as error:
+        note(False, f"{agency}: {error}")
+        return
+    if peers:
         words = (
             f"more was sent to {', '.join(peers)} than the anchor {file} covers, so it was lost, or another machine keeps one too"
         )

@@ -31,6 +31,7 @@ from sqlmodel import SQLModel, col
 from shared.casework.accounts.commands import forget_old_answers
 from shared.casework.cases.commands import key_names
 from shared.casework.cases.views import note_read
+from shared.casework.consents.tables import Consent
 from shared.casework.exports.commands import Wish, encrypted
 from shared.casework.exports.domain import PURPOSES, What
 from shared.casework.exports.tables import Export
@@ -52,7 +53,8 @@ from shared.kit.shares import NEEDED, SHARES, join, split
 HOLDERS = ("agency", "court", "protection_officer")
 DEPOSIT_EVERY_S = 60.0  # a hold that was just placed waits for its escrow no longer
 KEYS = "keys.json"
-LAID = select(col(Tombstone.sender), col(Tombstone.consent_id))
+# Of consents given to peers. Under one that was given here lies what was heard in answer before it was taken back: it stays.
+LAID = select(col(Tombstone.sender), col(Tombstone.consent_id)).where(col(Tombstone.consent_id).not_in(select(col(Consent.id))))
 HELD = select(col(HeldCopy.sender), col(HeldCopy.consent_id))
 
 log = logging.getLogger(__name__)
@@ -342,15 +344,15 @@ async def read_held(tx: Transaction, keys: Mapping[bytes, bytes]) -> list[dict[s
     return found
 
 
-async def open_held(
-    tx: Transaction, keys: Mapping[bytes, bytes], hold_id: UUID, agency: str, holders: Sequence[str], wish: Wish
+async def opened_held(
+    tx: Transaction, held: Sequence[Mapping[str, Any]], hold_id: UUID, agency: str, holders: Sequence[str], wish: Wish
 ) -> bytes:
-    """The same as it leaves, as JSON: marked with which holders opened it and what for, and encrypted to whoever shall read it
+    """What was read as it leaves, as JSON: marked with which holders opened it and what for, and encrypted to whoever shall read it
     where the wish has a key. A row among the exports says so, and one among the looks at the case, whether or not its own keys are
     left here: the sentence, which would lie sealed under them, stands in the file alone. Raises Conflict, NoKey."""
     if wish.purpose not in PURPOSES[What.HELD]:
         raise Conflict("A file of this kind is not handed out for that; choose another purpose.")
-    held, now = await read_held(tx, keys), tx.clock.now()
+    now = tx.clock.now()
     case_id = (await tx.session.execute(select(col(Hold.case_id)).where(col(Hold.id) == hold_id))).scalar_one_or_none()
     export = Export(
         id=new_id(), account_id=SYSTEM.account_id, what=What.HELD, case_id=case_id, purpose=wish.purpose,
@@ -358,7 +360,7 @@ async def open_held(
         recipient_key=wish.recipient_key.strip(), digest="", made_at=now,
     )  # fmt: skip
     mark = {"export": str(export.id), "agency": agency, "opened_by": list(holders), "at": now.isoformat(), "for": wish.purpose}
-    said = json.dumps({**mark, "because": wish.because, "held": held}).encode()
+    said = json.dumps({**mark, "because": wish.because, "held": list(held)}).encode()
     data = encrypted(said, export.recipient_key) if export.recipient_key else said
     export.digest = hashlib.sha256(data).hexdigest()
     tx.session.add(export)

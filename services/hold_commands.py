@@ -138,7 +138,7 @@ def hold_open(
 
 async def _opened(settings: Any, agency: str, hold_id: UUID, holders: list[Path], wish: Any, file: Path | None) -> bytes:
     """What leaves, written to `file` where there is one; no such file is left unless it is kept that it was opened."""
-    from services.escrow import holders_of, open_held
+    from services.escrow import holders_of, opened_held, read_held
     from services.runtime import DATABASE_ERRORS, why_no_database
     from shared.casework.exports.commands import NoKey
     from shared.kit.db import Database
@@ -147,8 +147,10 @@ async def _opened(settings: Any, agency: str, hold_id: UUID, holders: list[Path]
     keys, by = settings.escrow(agency).open(hold_id, holders), holders_of(holders)
     database, is_written = Database(settings.database(agency)), False
     try:
+        async with database.read() as tx:  # all that is sealed, which takes its time
+            held = await read_held(tx, keys)
         async with database.write() as tx:
-            data = await open_held(tx, keys, hold_id, agency, by, wish)
+            data = await opened_held(tx, held, hold_id, agency, by, wish)
             if file is not None:
                 try:
                     write_new(file, data)

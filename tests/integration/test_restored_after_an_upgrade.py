@@ -29,6 +29,9 @@ async def backed_up_before_an_upgrade(database: Database, url: str, copy: Path) 
     async with database.engine.connect() as connection:
         await connection.execution_options(write=True)
         await connection.run_sync(lambda c: command.upgrade(config_on(c, *OWN), BEFORE))
+        if database.dialect == "postgresql":  # what a copy has beside the agency's own takes its place too
+            await connection.execute(text("CREATE SCHEMA elsewhere"))
+            await connection.execute(text("CREATE TABLE elsewhere.notes (id int PRIMARY KEY)"))
         await connection.commit()
     assert NEWER not in await tables(database)
     back_up(url, copy)

@@ -67,6 +67,17 @@ async def test_what_she_answers_about_the_desk_where_she_came_is_kept_there_and_
     assert yes.occurred_at - no.occurred_at == timedelta(minutes=5)
 
 
+async def test_what_somebody_else_had_answered_is_no_answer_of_hers(world: World) -> None:
+    desk, nurse = await world["police"].sign_in("desk"), await world["health"].sign_in("nurse")
+    case, incident = await open_case(desk)
+    await consent(desk, case, "health")
+    sent = await refer(desk, case, incident, "health")
+    await world.settle()
+    await nurse.post(f"/referrals/{sent['id']}/arrive", {"feedback": True})
+    await nurse.post(f"/referrals/{sent['id']}/not-here")
+    assert [(e.version, e.kind) for e in await kept(world, "health")] == [(1, "recorded"), (2, "taken_back")]
+
+
 STEP = {"code": "statement_taken"}
 
 

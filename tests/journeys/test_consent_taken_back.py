@@ -172,6 +172,8 @@ async def test_what_was_answered_under_it_and_comes_late_is_not_opened_at_the_de
     story = await tell(world)
     await world.settle()
     sent = story.sent["health"]
+    await (await world["health"].sign_in("opener")).post(f"/referrals/{sent}/accept")
+    await world.settle()
     before = await known_at_the_desk(world, sent)
     await she_came(world, sent)
     await world["health"].flush()
@@ -182,12 +184,14 @@ async def test_what_was_answered_under_it_and_comes_late_is_not_opened_at_the_de
     assert await known_at_the_desk(world, sent) == before
     await world.settle()
     assert await known_at_the_desk(world, sent) == before
+    await erase_again(world["police"].database)
     async with world["police"].database.read() as tx:
         under = col(InboxRow.consent_id) == UUID(story.agreed["health"]["id"])
         rows = list((await tx.session.execute(select(InboxRow).where(col(InboxRow.sender) == "health", under))).scalars())
     assert {(row.type, row.state, row.inner) for row in rows} >= {
         ("referral.arrived", "tombstoned", None), ("referral.closed", "tombstoned", None),
     }  # fmt: skip
+    assert [row.type for row in rows if row.inner is not None] == ["referral.accepted"]  # what was heard before stays, signed
     assert await counted_again(world) == []
     assert "parked" not in await alarms(world)
 

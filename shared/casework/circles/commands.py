@@ -297,8 +297,8 @@ async def _told_before(tx: Transaction, circle: UUID, peer: str) -> ToldBefore:
     )  # fmt: skip
     with shut_shown():
         rows: Sequence[Any] = (await tx.session.execute(told.order_by(col(OutboxRow.position)))).all()
-    read = [(type_, at, data) for type_, at, data in rows if isinstance(data, dict)]
-    cleared = [(type_, at) for type_, at, data in rows if not isinstance(data, dict)]
+    read = [(type_, at, data) for type_, at, data in rows if data]
+    cleared = [(type_, at) for type_, at, data in rows if not data]  # or what cannot be opened for want of its key
     progress, of_referrals = events.CaseProgress.type, events.CircleReferralProgress.type
     return ToldBefore(
         steps={(data["code"], at) for type_, at, data in read if type_ == progress},

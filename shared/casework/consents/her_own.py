@@ -110,14 +110,16 @@ async def keep_counted(
 
 
 async def log_feedback(
-    tx: Transaction, referral_id: UUID, case_id: UUID, issuer: str, yes: bool, by: UUID, said_at: datetime
+    tx: Transaction, referral_id: UUID, case_id: UUID, issuer: str, yes: bool | None, by: UUID, said_at: datetime
 ) -> None:
     """What she answered here to whether the issuer may know how it goes on: a consent of this agency's own for what is told back,
-    of which the last counts, whatever she had said where she was sent from. She is asked aloud; nobody notes an interpreter."""
+    of which the last counts, whatever she had said where she was sent from. She is asked aloud; nobody notes an interpreter.
+    `yes` None: whoever had answered was somebody else, and nobody has been asked."""
     known = select(func.count()).select_from(ConsentEvent).where(col(ConsentEvent.consent_id) == referral_id)
+    kind = {True: "recorded", False: "refused", None: "taken_back"}[yes]
     event = ConsentEvent(
         id=new_id(), consent_id=referral_id, case_id=case_id, version=(await tx.session.execute(known)).scalar_one() + 1,
-        kind="recorded" if yes else "refused", recipient=issuer, items=[str(ConsentItem.FB)], how=ConsentHow.SPOKEN,
+        kind=kind, recipient=issuer, items=[str(ConsentItem.FB)], how=ConsentHow.SPOKEN,
         interpreter=False, explained_by=by, occurred_at=said_at, recorded_by=by,
     )  # fmt: skip
     tx.session.add(event)

@@ -585,6 +585,8 @@ async def _recipient_says(
     if feedback is not None and transition is not Transition.NOT_HERE:  # whoever answers is not who was sent
         end = await _answered(tx, here, referral, end, told, yes=feedback)
     before = end.standing
+    if transition is Transition.NOT_HERE and referral.feedback is not None:
+        await _log_answer(tx, referral, None, told)
     await story.tell_facts(tx, here, referral, end, facts, told)
     urgency = Urgency(referral.urgency)
     for fact in facts:
@@ -600,14 +602,18 @@ async def _answered(
     tx: Transaction, here: Here, referral: Referral, end: lifecycle.Recipient, told: Told, *, yes: bool
 ) -> lifecycle.Recipient:
     if referral.feedback is not yes:
-        assert told.recorded_by is not None, "somebody asked her"
-        await log_feedback(tx, referral.id, referral.case_id, referral.issuer, yes, told.recorded_by, told.occurred_at)
+        await _log_answer(tx, referral, yes, told)
     referral.feedback = yes
     if not yes:
         return lifecycle.answer_feedback(end, yes=False)[0]
     end = await story.tell_kept_back(tx, here, referral, end)
     await reports.tell_kept_back(tx, here, referral)
     return end
+
+
+async def _log_answer(tx: Transaction, referral: Referral, yes: bool | None, told: Told) -> None:
+    assert told.recorded_by is not None, "somebody asked her"
+    await log_feedback(tx, referral.id, referral.case_id, referral.issuer, yes, told.recorded_by, told.occurred_at)
 
 
 async def answer_feedback(referral_id: UUID, yes: bool, tx: Transaction, here: Here, by: Actor) -> Referral:
