@@ -1,6 +1,6 @@
-"""Every page that somebody reaches by following links at a centre, a partner, a prosecutor's office and the oversight body, looked
-at as `test_every_page` looks at those of the first three agencies. The agencies run in this process; the browser is given what
-they answered."""
+"""Every page that somebody reaches by following links at a centre, a partner, a prosecutor's office, the oversight body, a station
+without a line and its mother station, and a desk that asks what an incident was part of, looked at as `test_every_page` looks at
+those of the first three agencies. The agencies run in this process; the browser is given what they answered."""
 
 import re
 from collections import deque
@@ -11,26 +11,30 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from agencies import World
+from agencies import World, consent, open_case, refer
 from atoll import JETTY, WHOLE, a_case, atoll_world, captain
 from centre import CENTRE, came, centre_world, stays
 from centre import officer as desk_of
-from coast import INSTITUTE, OFFICE, REFUGE, STATION, ask, at, coast_world, complaint
+from coast import INSTITUTE, OFFICE, REFUGE, STATION, ask, at, coast_world, complaint, world_of
 from looking import WEIGHT_MAX_BYTES, Look, look_at
 from overseen import overseen
 from people import apart, chromium
 from playwright.sync_api import Page, Route
 from reported import report
 from shift import at_work
+from stations import STATION as STATION_ABROAD
+from stations import Sticks, world_with_stations
 from visitor import Visitor
 
 from shared.casework.pages.frame import STATIC
-from shared.contracts.casework.codes import AgeBand, IncidentType, Role, Sex
+from shared.contracts.casework.codes import AgeBand, AgencyKind, IncidentType, Role, Sex
+from shared.programmes.profile import load_programme
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 PAGES_MAX = 80  # of one person: more kinds of pages than any has
 NO_PAGES = re.compile(r"^/(static|api|events|sign-out|blank|info)|\.pdf$|/print$|/text$")
 HER_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\d{4}-(?:\d\d|Q\d)|\d+")
+KINDS = (AgencyKind.POLICE, AgencyKind.HEALTH, AgencyKind.SOCIAL_WELFARE, AgencyKind.PARTNER)
 Seen = dict[str, str]  # what was answered, by who and which kind of page
 
 
@@ -127,6 +131,29 @@ async def on_an_atoll(folder: Path, language: str, seen: Seen) -> None:
         await walk(head, "head of an atoll", language, [f"/cases/{case_id}", "/registers"], seen)
 
 
+async def far_from_any_line(folder: Path, language: str, seen: Seen) -> None:
+    world = await world_with_stations(folder / "world", STATION_ABROAD)
+    try:
+        desk = await world[STATION_ABROAD].sign_in("first")
+        case_id, incident_id = await open_case(desk)
+        await desk.post(f"/cases/{case_id}/complaints")
+        await consent(desk, case_id, "health")
+        await refer(desk, case_id, incident_id, "health")
+        await Sticks(world, folder).round(STATION_ABROAD, "police")
+        corporal = await at_work(world, STATION_ABROAD, "corporal", Role.OFFICER)
+        await walk(corporal, "station", language, ["/register"], seen)
+        inspector = await at_work(world, "police", "inspector", Role.SUPERVISOR, None)
+        await walk(inspector, "mother station", language, ["/stations"], seen)
+    finally:
+        await world.close()
+
+
+async def at_a_site(folder: Path, language: str, seen: Seen) -> None:
+    async with world_of(load_programme("af-fru"), KINDS, folder) as world:
+        officer = await at_work(world, "police", "officer", Role.OFFICER, "herat_fru")
+        await walk(officer, "site", language, ["/cases/new"], seen)
+
+
 def answered(page: Page, html: str) -> None:
     """The browser is given a page that was answered before, and its styles."""
 
@@ -168,12 +195,15 @@ def test_every_page_of_centres_courts_partners_and_the_oversight_body(
         ("coast", on_a_coast),
         ("oversight", at_the_oversight_body),
         ("atoll", on_an_atoll),
+        ("far", far_from_any_line),
+        ("site", at_a_site),
     ):
         (tmp_path / name).mkdir()
         apart(lambda name=name, gather=gather: gather(tmp_path / name, language, seen))  # type: ignore[misc]
     for reached in (
         "centre/cases/x/stay", "centre/cases/x/property", "centre/enquiry", "prosecutor/cases/x/proceedings",
         "prosecutor/cases/x/examinations", "prosecutor/hearings", "oversight/national", "oversight/protocols",
+        "station/register", "mother station/stations", f"mother station/stations/{STATION_ABROAD}/stated", "site/cases/new",
         "head of an atoll/registers", "head of an atoll/cases/x/registers/tide_log", "head of an atoll/registers/entries/x",
     ):  # fmt: skip
         assert reached in seen, f"{reached} is not among {sorted(seen)}"
