@@ -62,7 +62,8 @@ def test_any_programme_with_the_three_kinds_of_agency_can_be_shown_and_another_s
     on_paper = tmp_path / "zm-on-paper.yaml"
     on_paper.write_text(
         "id: zm-on-paper\nname: An office on paper\nextends: zm-vsu-ec\n"
-        "facilities: {district_office: {mode: paper, source: {mode: D}}}\n"
+        "facilities:\n  district_office: {mode: paper, source: {mode: D}}\n"
+        "  one_stop_welfare_desk: {mode: paper, source: {mode: D}}\n"
     )
     rwanda = cast_of("rw-gender-desk")
     assert (rwanda.language, rwanda.form) == ("rw", None)
