@@ -171,7 +171,7 @@ async def test_calls_that_may_be_of_one_person_are_shown_and_merged_by_a_person_
     looked = Counter(
         one["account"] for one in (await officer.get(f"/cases/{case['id']}/access-log"))["items"] if one["what"] == "call"
     )
-    # Whoever took the three; and the desk: twice at the first, once at the one that was merged into it, and at what each merging showed.
+    # Whoever took the three; and the desk: twice at the first, once at the one merged into it, and what each merging showed.
     assert sorted(looked.values()) == [3, 5]
     async with police.database.read() as tx:
         of_her = select(Call).where(col(Call.id).in_([UUID(one["id"]) for one in (first, second, third)]))

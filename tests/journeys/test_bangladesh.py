@@ -28,6 +28,7 @@ What another agency learns is read from that agency's own records through its AP
 Two of the ten partners are at work here; all ten, and the ministry that watches, in `test_all_ten_partners.py` (long tier).
 """
 
+import json
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
