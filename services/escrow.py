@@ -25,7 +25,7 @@ from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import inspect, select
+from sqlalchemy import exists, inspect, select
 from sqlmodel import SQLModel, col
 
 from shared.casework.accounts.commands import forget_old_answers
@@ -53,8 +53,9 @@ from shared.kit.shares import NEEDED, SHARES, join, split
 HOLDERS = ("agency", "court", "protection_officer")
 DEPOSIT_EVERY_S = 60.0  # a hold that was just placed waits for its escrow no longer
 KEYS = "keys.json"
-# Of consents given to peers. Under one that was given here lies what was heard in answer before it was taken back: it stays.
-LAID = select(col(Tombstone.sender), col(Tombstone.consent_id)).where(col(Tombstone.consent_id).not_in(select(col(Consent.id))))
+# But for a recipient's, of a consent that was given here: under it lies what was heard in answer before it was taken back.
+ANSWERS = exists().where(col(Consent.id) == col(Tombstone.consent_id), col(Consent.recipient) == col(Tombstone.sender))
+LAID = select(col(Tombstone.sender), col(Tombstone.consent_id)).where(~ANSWERS)
 HELD = select(col(HeldCopy.sender), col(HeldCopy.consent_id))
 
 log = logging.getLogger(__name__)
