@@ -436,7 +436,7 @@ def test_a_mandate_that_is_not_known_narrows_nothing(kind: str) -> None:
 
 
 def test_what_a_page_adds_by_her_age_lies_outside_no_mandate() -> None:
-    domestic = Mandate(contexts=(IncidentContext.DOMESTIC_VIOLENCE,), source="D")
+    domestic = Mandate.model_validate({"contexts": [IncidentContext.DOMESTIC_VIOLENCE], "source": "D"})
     of_a_child = frozenset({IncidentContext.CHILD_SEXUAL_ABUSE})
     assert domestic.takes(IncidentType.RAPE, contexts=of_a_child) is None  # where it happened nobody said
     assert domestic.takes(IncidentType.RAPE, contexts=of_a_child | {IncidentContext.TRAFFICKING}) is False
