@@ -98,11 +98,10 @@ async def keep_counted(
     if case.not_counted is not counted:
         return
     case.not_counted = not counted
-    before = select(func.count()).select_from(ConsentEvent).where(col(ConsentEvent.consent_id) == case.id)
-    version = int((await tx.session.execute(before)).scalar_one()) + 1
     event = ConsentEvent(
-        id=new_id(), consent_id=case.id, case_id=case.id, version=version, kind="recorded" if counted else "refused",
-        recipient=here.agency, purpose=codes.Purpose.STATISTICS, items=[str(ConsentItem.STAT)], how=how, interpreter=interpreter,
+        id=new_id(), consent_id=case.id, case_id=case.id, version=await _next_version(tx, case.id),
+        kind="recorded" if counted else "refused", recipient=here.agency, purpose=codes.Purpose.STATISTICS,
+        items=[str(ConsentItem.STAT)], how=how, interpreter=interpreter,
         explained_by=by.account_id, occurred_at=not_future("given_at", said_at, tx.clock.now()), recorded_by=by.account_id,
     )  # fmt: skip
     tx.session.add(event)
@@ -115,12 +114,16 @@ async def log_feedback(
     """What she answered here to whether the issuer may know how it goes on: a consent of this agency's own for what is told back,
     of which the last counts, whatever she had said where she was sent from. She is asked aloud; nobody notes an interpreter.
     `yes` None: whoever had answered was somebody else, and nobody has been asked."""
-    known = select(func.count()).select_from(ConsentEvent).where(col(ConsentEvent.consent_id) == referral_id)
     kind = {True: "recorded", False: "refused", None: "taken_back"}[yes]
     event = ConsentEvent(
-        id=new_id(), consent_id=referral_id, case_id=case_id, version=(await tx.session.execute(known)).scalar_one() + 1,
+        id=new_id(), consent_id=referral_id, case_id=case_id, version=await _next_version(tx, referral_id),
         kind=kind, recipient=issuer, items=[str(ConsentItem.FB)], how=ConsentHow.SPOKEN,
         interpreter=False, explained_by=by, occurred_at=said_at, recorded_by=by,
     )  # fmt: skip
     tx.session.add(event)
     await tx.session.flush()
+
+
+async def _next_version(tx: Transaction, consent_id: UUID) -> int:
+    known = select(func.count()).select_from(ConsentEvent).where(col(ConsentEvent.consent_id) == consent_id)
+    return int((await tx.session.execute(known)).scalar_one()) + 1

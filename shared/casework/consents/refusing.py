@@ -59,7 +59,7 @@ class RecordRefusal(Form):
     @field_validator("how")
     @classmethod
     def _said(cls, how: codes.ConsentHow) -> codes.ConsentHow:
-        if how not in (codes.ConsentHow.SPOKEN, codes.ConsentHow.THUMB, codes.ConsentHow.SIGNATURE):
+        if how not in codes.HER_OWN_WAYS:
             raise ValueError("'how' must say how she said no")
         return how
 

@@ -95,8 +95,7 @@ class RecordStep(Form):
             raise ValueError(f"'{foreign[0]}' does not go with the step {self.step}")
         if self.step is Step.REQUESTED:
             raise ValueError("'step': a report is asked for by a referral, or opened on the case")
-        asked = {codes.ConsentHow.SPOKEN, codes.ConsentHow.THUMB, codes.ConsentHow.SIGNATURE}
-        if self.ground is Ground.CONSENT and self.how not in asked:
+        if self.ground is Ground.CONSENT and self.how not in codes.HER_OWN_WAYS:
             raise ValueError("'how' says how the yes was given: spoken, thumb or signature")
         if (self.ground is Ground.COURT_ORDER) != (self.order is not None):
             raise ValueError("'order' goes with a court's order, and with nothing else")

@@ -192,6 +192,9 @@ class ConsentHow(StrEnum):
     NOT_KNOWN = "not_known"  # known only from what was said under it, after a restore
 
 
+HER_OWN_WAYS = frozenset({ConsentHow.SPOKEN, ConsentHow.THUMB, ConsentHow.SIGNATURE})  # in which she herself says yes or no
+
+
 class ErasureOutcome(StrEnum):
     """What became of what was received under a consent that was taken back."""
 
