@@ -256,7 +256,7 @@ async def test_what_a_command_answers_of_a_case_is_a_look_and_so_is_the_answer_g
     # One kept by the version before, whose answers said less: nothing is done again, and nothing is shown that no look tells of.
     async with world["health"].database.write() as tx:
         (kept,) = (await tx.session.execute(select(KeptAnswer))).scalars()
-        kept.answer = Under(answers_key(kept.kept_until), b'{"id": "before"}')  # type: ignore[assignment]  # read again it is what it was
+        kept.answer = Under(None, b'{"id": "before"}')  # type: ignore[assignment]  # read again it is what it was
     before = await raw(nurse, "POST", f"/referrals/{rid}/acknowledge", b"{}", **key)
     assert (before.status_code, "a newer version" in before.json()["detail"]) == (422, True)
     assert await looks() == ["referral"] * 3
