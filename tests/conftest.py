@@ -183,8 +183,7 @@ async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     made = await World.make({agency: as_application(url) for agency, url in urls.items()})
     yield made
     await made.close()
-    for url in urls.values():
-        await empty(url)
+    await asyncio.gather(*map(empty, urls.values()))
 
 
 # Modules of many stories, and those of them that `make test` tells; the others are in the long tier, or it would take half an hour.

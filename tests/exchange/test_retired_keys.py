@@ -407,3 +407,5 @@ async def test_a_look_that_fails_for_any_reason_is_made_again_and_stops_nothing_
     assert not keeping.done()
     stop.set()
     await asyncio.wait_for(keeping, 10)
+    async with ends.health.node.database.write() as tx:
+        await tx.session.execute(text("ALTER TABLE elsewhere RENAME TO exchange_peers"))

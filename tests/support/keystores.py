@@ -16,6 +16,11 @@ def keystore_at(url: str) -> Keystore:
     return _of[url]
 
 
+def forget(url: str) -> None:
+    """The database at an address is another test's now, and so is its keystore."""
+    _of.pop(url, None)
+
+
 def lose(keys: Keystore, name: UUID, copy: Path) -> None:
     """What `name` lies under is not in the keystore any more, as in one that is older than the database; `copy` still has it."""
     keys.back_up(copy)
