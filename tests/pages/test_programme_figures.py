@@ -13,10 +13,12 @@ import pyrage
 import pytest
 from agencies import Desk, World, consent, refer
 from box import BATCH, CLINIC, STATION, came, certified, count, give, stock
-from hotline import HUYE, on_duty, with_hotline
+from hotline import CALL, HUYE, ROOM, on_duty, with_hotline
 from reported import Report, report
 from shift import at_work
 from signing_in import PIN
+from sqlalchemy import select
+from sqlmodel import col
 from visitor import Page, Visitor
 
 from services.police.main import COUNTS
@@ -25,6 +27,7 @@ from shared.casework.accounts.commands import find_account
 from shared.casework.figures.domain import span
 from shared.casework.figures.leaving import IN_CUBES
 from shared.casework.figures.programme import programme_of
+from shared.casework.figures.tables import FigureRelease
 from shared.casework.figures.words import DURATIONS, FORMULAS, MEASURES, WHY
 from shared.contracts.casework.codes import AgeBand, IncidentType, Role, Sex
 from shared.programmes.indicators import Alarm, Duration, Formula, Indicator, Measure, WhyExpected
@@ -359,6 +362,34 @@ async def file_after_stock(world: World, desk: Desk, inspector: Visitor) -> list
     await stock(desk, 5)
     await count(desk, second, {BATCH: 5})
     return await file(inspector)
+
+
+async def test_of_two_files_of_a_years_calls_nobody_sees_how_few_were_entered_between_them(world: World) -> None:
+    police = with_hotline(world)
+    await on_duty(police, HUYE)
+    taker = await police.sign_in("taker", Role.OFFICER, ROOM)
+    for _ in range(20):
+        await taker.post("/calls", CALL)
+    inspector = await at_work(world, "police", "chief", Role.SUPERVISOR, None)
+    assert told_of_calls(await file(inspector)) == {"calls_unrouted": "–"}, "the year is not over"
+    world.clock.advance(datetime(2027, 1, 5, 8, tzinfo=UTC) - world.clock.now())
+    inspector = await at_work(world, "police", "chief-later", Role.SUPERVISOR, None)
+    taker = await police.sign_in("taker-later", Role.OFFICER, ROOM)
+    seen = []
+    for late in (0, 3, 6, 1, 1):
+        for _ in range(late):
+            await taker.post("/calls", {**CALL, "came_at": "2026-12-31T12:00:00+00:00"})
+        seen.append(told_of_calls(await file(inspector)))
+    assert [one["calls"] for one in seen] == ["20", "20", "20", "30", "30"]
+    assert [one["calls_unrouted"] for one in seen] == ["0", "0", "0", "10", "10"], "nobody is on duty a year later"
+    async with police.database.read() as tx:
+        query = select(FigureRelease).where(col(FigureRelease.period) == "2026").order_by(col(FigureRelease.number))
+        kept = [one.shown for one in (await tx.session.execute(query)).scalars()]
+    assert kept == [{"calls": {"calls": 20, "unrouted": 0}}, {"calls": {"calls": 30, "unrouted": 10}}]
+
+
+def told_of_calls(lines: list[list[str]]) -> dict[str, str]:
+    return {line[1]: line[3] for line in lines if line[1] in ("calls", "calls_unrouted")}
 
 
 async def test_a_file_leaves_by_her_own_hand_alone(world: World) -> None:

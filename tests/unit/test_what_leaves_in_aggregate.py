@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from attack import NEARLY, Attack, Categories, Published, withstands
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shared.casework.figures.commands import Table, _protected, added
@@ -121,6 +121,56 @@ def test_nobody_works_out_a_hidden_number_where_entries_were_corrected(
     withstands(attack, tables)
 
 
+KINDS, HOW_FAR = ("a", "b", "c"), ("open", "came", "ended")
+# How many more of each kind, by how far; and how many of those that were there go a step on.
+LATE = st.lists(st.tuples(st.sampled_from(KINDS), st.sampled_from(HOW_FAR), st.sampled_from([1, 3, 8, 11])), max_size=5)
+MOVED = st.fixed_dictionaries({kind: st.integers(0, 12) for kind in KINDS})
+
+
+def moved(things: list[dict[str, str]], late: list[tuple[str, str, int]], on: dict[str, int]) -> list[dict[str, str]]:
+    """The same things, some of them a step on, and what was entered late."""
+    left, found = dict(on), []
+    for one in things:
+        step = HOW_FAR.index(one["far"])
+        goes = left[one["kind"]] > 0 and step < len(HOW_FAR) - 1
+        left[one["kind"]] -= goes
+        found.append({"kind": one["kind"], "far": HOW_FAR[step + goes]})
+    return found + [{"kind": kind, "far": far} for kind, far, many in late for _ in range(many)]
+
+
+@settings(max_examples=80, deadline=None)
+@given(LATE.filter(len), st.lists(st.tuples(LATE, MOVED), min_size=1, max_size=2))
+@example(  # told alone, the second table has `a` within 3 of what it is for whoever knows that no `a` becomes a `b`
+    late=[("a", "open", 10), ("a", "came", 20), ("b", "open", 11), ("b", "came", 11)],
+    releases=[([("a", "came", 3), ("b", "came", 8)], {"a": 5, "b": 11, "c": 0})],
+)
+def test_nobody_works_out_a_hidden_number_who_knows_what_never_changes(
+    late: list[tuple[str, str, int]], releases: list[tuple[list[tuple[str, str, int]], dict[str, int]]]
+) -> None:
+    """Whom a referral was sent to stays as it was, how far it has come does not: the one only grows from release to release."""
+    chain, categories = ["kind", "far"], {"kind": KINDS, "far": HOW_FAR}
+    network, attack, tables = Network.of(chain, categories), Attack(), dict[str, Published]()
+    things = moved([], late, dict.fromkeys(KINDS, 0))
+    values = count(chain, categories, things)
+    hidden, last = first_release(network, values), "first"
+    if hidden is None:
+        return
+    tables["first"] = shown(values, hidden)
+    attack.sees("first", chain, categories, tables["first"])
+    for n, (more, on) in enumerate(releases):
+        things = moved(things, more, on)
+        now = count(chain, categories, things)
+        again = next_release(network, values, tables[last], now)
+        if again is None:
+            continue
+        name = f"again {n}"
+        tables[name], values = shown(now, again), now
+        attack.sees(name, chain, categories, tables[name])
+        attack.grew(last, name, [one for one in now if "far" not in one])
+        last = name
+    withstands(attack, tables)
+
+
 @settings(max_examples=40, deadline=None)
 @given(cubes(3))
 def test_nobody_works_out_a_hidden_number_from_a_quarter_beside_its_months(
@@ -148,7 +198,7 @@ def test_nobody_works_out_a_hidden_number_from_a_quarter_beside_its_months(
 
 
 def test_the_attack_finds_what_only_small_counts_being_hidden_gives_away() -> None:
-    chain, categories = ["d0", "d1"], Categories({"d0": ("c0", "c1"), "d1": ("c0", "c1")})
+    chain, categories = ["d0", "d1"], {"d0": ("c0", "c1"), "d1": ("c0", "c1")}
     pile = [*[{"d0": "c0", "d1": "c0"}] * 20, *[{"d0": "c0", "d1": "c1"}] * 4, *[{"d0": "c1", "d1": "c1"}] * 30]
     values = count(chain, categories, pile)
     hidden = {one for one in values if is_small(values[one])}

@@ -22,7 +22,7 @@ from shared.casework.consents.tables import Consent, Refusal
 from shared.casework.exports import readable
 from shared.casework.exports.domain import PURPOSES, Purpose, Reader, What, csv_file
 from shared.casework.exports.tables import Export, ExportFile
-from shared.casework.figures.commands import Table, release_of, tables_of
+from shared.casework.figures.commands import Table, release_calls, release_of, tables_of
 from shared.casework.figures.counting import Count
 from shared.casework.figures.domain import HIDDEN, Period, keys_of
 from shared.casework.figures.leaving import of_places
@@ -84,7 +84,10 @@ async def export_programme(
 ) -> Export:
     """A file of a programme's indicators, as far as they may leave, of the whole agency; raises Forbidden, NoKey."""
     by.may_let_out()
+    await tx.in_turn("figures")
     found = await programme_of(tx, here, counts, of)
+    if found.calls is not None:
+        await release_calls(tx, by, of, found.calls)
     lines: list[Sequence[object]] = [("what", "id", "place", "number", "expected")]
     for one in found.lines:
         number = written(one.leaving, one.indicator.formula)
@@ -92,7 +95,7 @@ async def export_programme(
         lines.append(("indicator", one.id, "", HIDDEN if number is None else number, expected))
     lines += [("measure", measure, at.place or at.kind or "", number, "") for measure, at, number in of_places(here, found.counts)]
     lines += [("measure", one, "", HIDDEN if number is None else number, "") for one, number in found.known.items()]
-    lines += [("measure", Measure.CALLS, "", found.calls[0], "")] if found.calls is not None else []
+    lines += [("measure", Measure.CALLS, "", found.calls.calls, "")] if found.calls is not None else []
     export = export_row(tx, by, What.PROGRAMME, wish, period=of.name)
     about = [("period", of.name), ("programme", here.programme.id), ("stays", f"{HIDDEN} is a number that stays at the agency")]
     read = [*readable.heading(reader, export, by.name, here.entry.name, of.name), *readable.programme(reader, found)]

@@ -5,7 +5,7 @@ those before it: the same period's, its months' or its quarter's.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import select
 from sqlmodel import col
@@ -24,6 +24,7 @@ from shared.kit.i18n import mark as _
 from shared.kit.ids import new_id
 from shared.kit.sealed import Under
 
+CALLS = "calls"  # what a year's release has in the place of cubes
 NOT_OVER = _("This period is not over yet; its figures can be released afterwards.")
 HAS_QUARTER = _("The quarter has been released. A month of it beside it would show what is hidden; read the quarter.")
 HAS_MONTHS = _("Some months of this quarter have been released. Release the others first; the quarter is then their sum.")
@@ -95,6 +96,32 @@ class Figures:
     def shown(self) -> Mapping[str, Table] | None:
         """What there is to see: what was released last, else what would be."""
         return self.standing or self.proposed
+
+
+class Calls(NamedTuple):
+    """A year's calls as they may leave: all of them, and those for which no desk was found."""
+
+    calls: int
+    unrouted: int
+
+    @property
+    def parts(self) -> tuple[int, int, int]:
+        """What can be read off the two."""
+        return self.calls, self.unrouted, self.calls - self.unrouted
+
+
+async def calls_released(tx: Transaction, of: Period) -> list[Calls]:
+    """What left of a year's calls, oldest first. It stands among the releases by the year's name, which no cube is counted for."""
+    query = select(col(FigureRelease.shown)).where(col(FigureRelease.period) == of.name).order_by(col(FigureRelease.number))
+    return [Calls(**shown[CALLS]) for shown in (await tx.session.execute(query)).scalars()] if of.is_year else []
+
+
+async def release_calls(tx: Transaction, by: Actor, of: Period, calls: Calls) -> None:
+    """Keeps what leaves of a year's calls, once, because whatever leaves later is compared with it."""
+    left = await calls_released(tx, of)
+    if calls in left[-1:]:
+        return
+    await _keep(tx, by, of, len(left) + 1, {CALLS: calls._asdict()}, {})
 
 
 async def release_of(tx: Transaction, of: Period) -> FigureRelease | None:
@@ -229,14 +256,20 @@ async def release_figures(tx: Transaction, here: Here, by: Actor, of: Period) ->
     if found.proposed is None:
         raise HeldBack(found.held or NO_CHANGE)
     number = found.release.number + 1 if found.release is not None else 1
+    made = await _keep(tx, by, of, number, _kept(found.proposed), dict(found.counted))
+    await tell_release(tx, here, made)
+    return made
+
+
+async def _keep(
+    tx: Transaction, by: Actor, of: Period, number: int, shown_: dict[str, Any], counted_: dict[str, Any]
+) -> FigureRelease:
     made = FigureRelease(
-        id=new_id(), period=of.name, number=number, shown=_kept(found.proposed), counted={}, released_by=by.account_id,
-        released_at=tx.clock.now(),
-    )  # fmt: skip
-    made.counted = Under(None, dict(found.counted))  # type: ignore[assignment]  # about nobody in particular; a row read has the dict
+        id=new_id(), period=of.name, number=number, shown=shown_, counted={}, released_by=by.account_id, released_at=tx.clock.now()
+    )
+    made.counted = Under(None, counted_)  # type: ignore[assignment]  # about nobody in particular; a row read has the dict
     tx.session.add(made)
     await tx.session.flush()
-    await tell_release(tx, here, made)
     return made
 
 

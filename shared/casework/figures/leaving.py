@@ -7,10 +7,10 @@ none of them is small. Everything else stays.
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from shared.casework.figures.commands import Table, added, releases_of, tables_of
+from shared.casework.figures.commands import Calls, Table, added, releases_of, tables_of
 from shared.casework.figures.counting import At, Counts, in_order
 from shared.casework.figures.domain import CUBES, STEPS, STEPS_REACHED, TOTAL, Period, key, year_of
-from shared.casework.figures.suppression import HIDDEN_BELOW
+from shared.casework.figures.suppression import is_small
 from shared.casework.here import Here
 from shared.contracts.casework.codes import SEXUAL_VIOLENCE
 from shared.kit.db import Transaction
@@ -90,17 +90,20 @@ def as_released(known: Leaving, kept: Collection[Measure]) -> dict[Measure, int 
     return found
 
 
-def of_calls(counted: Counted, of: Period, *, is_over: bool) -> tuple[int, int] | None:
+def of_calls(counted: Counted, of: Period, left: Sequence[Calls], *, is_over: bool) -> Calls | None:
     """A year's calls, and those of them for which no desk was found; None where that may not leave. Only a year that is over, so
-    that no two of these numbers lie within one another; and neither number, nor the difference between them, is from 1 to 9."""
+    that no two of these numbers lie within one another; and neither number, nor the difference between them, is from 1 to 9.
+    `left`: what left of it before, oldest first. The last of these stands until what came late is no number from 1 to 9 either."""
     if not (of.is_year and is_over):
         return None
+    standing = left[-1] if left else None
     try:
         calls, routed, wrong = (counted.count(one) for one in (Measure.CALLS, Measure.CALLS_ROUTED, Measure.CALLS_WRONG_NUMBER))
     except NotHeld:
-        return None
-    unrouted = calls - routed - wrong
-    return None if any(0 < one < HIDDEN_BELOW for one in (calls, unrouted, calls - unrouted)) else (calls, unrouted)
+        return standing
+    now = Calls(calls, calls - routed - wrong)
+    differences = [one - other for before in left for one, other in zip(now.parts, before.parts, strict=True)]
+    return standing if any(map(is_small, [*now.parts, *differences])) else now
 
 
 def of_places(here: Here, counts: Counts) -> Iterator[tuple[Measure, At, int]]:

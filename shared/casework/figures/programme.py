@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from shared.casework.figures.commands import Calls, calls_released
 from shared.casework.figures.counting import At, Count, Counts, answer, counts_of, of_the_agency
 from shared.casework.figures.domain import Period, year_of
 from shared.casework.figures.leaving import OF_PLACES, Leaving, as_released, is_unrouted, named_years, of_calls, released
@@ -71,7 +72,7 @@ class Programme:
 
     lines: Sequence[Line]
     counts: Counts
-    calls: tuple[int, int] | None  # as they may leave: all of a year, and those for which no desk was found
+    calls: Calls | None  # as they may leave
     known: Mapping[Measure, int | None]  # what is kept of what cubes have, as far as it was released; None where it was not
 
     @property
@@ -98,7 +99,7 @@ async def programme_of(tx: Transaction, here: Here, counts: Sequence[Count], of:
     own, years = Counted([answer(here, of.first.year, now)]), Counted(others)
     known = Leaving(own, {None: await released(tx, of)})
     known_years = Leaving(years, {year.first.year: await released(tx, year) for year in named})
-    calls = of_calls(own, of, is_over=here.day_of(tx.clock.now()) >= of.until)
+    calls = of_calls(own, of, await calls_released(tx, of), is_over=here.day_of(tx.clock.now()) >= of.until)
     lines = [
         _line(here, id_, one, *((own, known, calls) if one.year is None else (years, known_years, None)))
         for id_, one in indicators.items()
@@ -112,11 +113,11 @@ def _who_counts(now: Counts, indicators: Sequence[Indicator], counts: Sequence[C
     return counts if (kept - now.counted_by.keys()) & WHERE_COUNTED else now.who_counts(kept)
 
 
-def _line(here: Here, id_: str, one: Indicator, counted: Counted, known: Tally, calls: tuple[int, int] | None) -> Line:
+def _line(here: Here, id_: str, one: Indicator, counted: Counted, known: Tally, calls: Calls | None) -> Line:
     expected = here.programme.expect.get(id_)
     if needs_both_ends(one) or _is_anothers(here, one):
         return Line(id_, one, expected, None, is_held=False, leaving=None)
-    leaving = float(calls[1]) if calls is not None and is_unrouted(one) else one.value(known)
+    leaving = float(calls.unrouted) if calls is not None and is_unrouted(one) else one.value(known)
     return Line(id_, one, expected, one.value(counted), counted.holds(one), leaving)
 
 

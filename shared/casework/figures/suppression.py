@@ -194,12 +194,15 @@ def next_release(network: Network, before: Values, published: Shown, values: Val
 
     What was hidden stays hidden. Then whoever has both knows some numbers of the first and some of what was added since, and the
     two do not touch: what was hidden before is as wide as it was, and what is newly hidden is as wide as what was added there. A
-    difference of 1 to 9 between two published numbers is hidden like a count. Where something became less, nobody can start from
-    nothing being taken away, and the new table is looked at alone.
+    difference of 1 to 9 between two published numbers is hidden like a count. Where something became less, the new table is first
+    looked at alone. Somebody may still know of some categories that things only come to them (whom a referral was sent to never
+    changes, how far it has come does), so what is newly hidden there is as wide as what was added.
     """
     was_hidden = hidden_of(published)
     added = {arc: value - before[arc] for arc, value in values.items()}
-    small = {arc for arc in values if is_small(values[arc]) or is_small(added[arc])}
-    if min(added.values()) < 0:
-        return protect(network, values, was_hidden | small)
-    return protect(network, added, was_hidden | small, spared=was_hidden)
+    small = was_hidden | {arc for arc in values if is_small(values[arc]) or is_small(added[arc])}
+    hidden = protect(network, values, small) if min(added.values()) < 0 else small
+    if hidden is None:
+        return None
+    room = {arc: values[arc] if more < 0 else more for arc, more in added.items()}  # how much less each may be, for all they know
+    return protect(network, room, hidden, spared=was_hidden)

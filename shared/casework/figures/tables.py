@@ -16,7 +16,7 @@ class FigureRelease(Row, table=True):
 
     `shown` is what was published, by cube: its categories, and its numbers by key, null where one is hidden; null where the whole
     cube was withheld. `counted` are the numbers behind it; empty for a quarter that is the sum of its months' releases, null
-    where only the release itself came home after a restore.
+    where only the release itself came home after a restore. By a year's name stands what left of its calls.
     """
 
     __tablename__ = "casework_figure_releases"

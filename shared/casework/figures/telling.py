@@ -10,7 +10,7 @@ from sqlmodel import col
 
 from shared.casework import homecoming
 from shared.casework.figures.cells import packed, unpacked
-from shared.casework.figures.domain import CUBES, formulas_of
+from shared.casework.figures.domain import CUBES, formulas_of, span
 from shared.casework.figures.tables import FigureRelease
 from shared.casework.here import Here
 from shared.casework.own_words import subject_of
@@ -51,12 +51,13 @@ async def tell_release(tx: Transaction, here: Here, release: FigureRelease) -> N
 
 
 async def untold(tx: Transaction, here: Here) -> list[FigureRelease]:
-    """Releases of the last two years that an oversight body has not been told."""
+    """Releases of cubes of the last two years that an oversight body has not been told."""
     now: datetime = tx.clock.now()
     query = (
         select(FigureRelease).where(col(FigureRelease.released_at) > now - RELEASES_TOLD).order_by(col(FigureRelease.released_at))
     )
-    rows = {subject_of(here.agency, _word(here, row)): row for row in (await tx.session.execute(query)).scalars()}
+    cubes = [row for row in (await tx.session.execute(query)).scalars() if not span(row.period).is_year]
+    rows = {subject_of(here.agency, _word(here, row)): row for row in cubes}
     told = select(col(OutboxRow.subject), col(OutboxRow.recipient)).where(col(OutboxRow.type) == events.FiguresReleased.type)
     known = set((await tx.session.execute(told)).tuples())
     return [row for subject, row in rows.items() if any((subject, one) not in known for one in here.overseers)]
