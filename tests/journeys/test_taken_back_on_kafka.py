@@ -10,9 +10,8 @@ from uuid import UUID
 import pytest
 import yaml
 from agencies import SECRET, TestAgency, database_at
-from aiokafka import AIOKafkaConsumer
 from canaries import EXPECTED, LANGUAGE, among, everything
-from kafka_line import line, until
+from kafka_line import line, records, until
 from keys import holder_of, seal_of
 from schema import sqlite_at_head
 from servers import Kafka
@@ -74,21 +73,6 @@ async def told(desk: Any, case: str, health: str) -> str:
     sent = (await desk.post("/referrals", asked))["id"]
     await desk.post(f"/referrals/{sent}/set-out", {"mode": "car", "escort": "officer", "expected_at": EXPECTED})
     return str(sent)
-
-
-async def records(kafka: Kafka, topic: str) -> Sequence[bytes]:
-    """Everything that the broker keeps of a topic."""
-    consumer = AIOKafkaConsumer(topic, **kafka.operator.options(), auto_offset_reset="earliest", group_id=None)
-    await consumer.start()
-    try:
-        (partition,) = consumer.assignment()
-        await consumer.seek_to_beginning(partition)
-        end, found = (await consumer.end_offsets([partition]))[partition], list[bytes]()
-        while await consumer.position(partition) < end:
-            found += [r.value for part in (await consumer.getmany(timeout_ms=500)).values() for r in part if r.value is not None]
-        return found
-    finally:
-        await consumer.stop()
 
 
 def opened(end: OnKafka, sender: str, found: Sequence[bytes]) -> bytes:

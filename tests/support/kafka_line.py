@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
+from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.structs import TopicPartition
 from exchange_node import Node
@@ -40,6 +41,21 @@ async def sees(access: Access, topics: set[str]) -> bool:
 def broker_of(kafka: Kafka) -> KafkaBroker:
     """FastStream's end, as the operator."""
     return KafkaBroker(kafka.operator.servers, security=kafka.operator.faststream(), allow_auto_create_topics=False)
+
+
+async def records(kafka: Kafka, topic: str) -> Sequence[bytes]:
+    """Everything that the broker keeps of a topic."""
+    consumer = AIOKafkaConsumer(topic, **kafka.operator.options(), auto_offset_reset="earliest", group_id=None)
+    await consumer.start()
+    try:
+        (partition,) = consumer.assignment()
+        await consumer.seek_to_beginning(partition)
+        end, found = (await consumer.end_offsets([partition]))[partition], list[bytes]()
+        while await consumer.position(partition) < end:
+            found += [r.value for part in (await consumer.getmany(timeout_ms=500)).values() for r in part if r.value is not None]
+        return found
+    finally:
+        await consumer.stop()
 
 
 @contextlib.asynccontextmanager
