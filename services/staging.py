@@ -289,8 +289,8 @@ def wait_ready(
 ) -> None:
     """Waits until every agency's API answers and its broker does too; raises RefnetError where one stops or takes too long, and
     where it is a stranger who answers: whoever took the port since it was free."""
-    until = time.monotonic() + READY_DEADLINE_S
     for agency, port in stage.ports.items():
+        until = time.monotonic() + READY_DEADLINE_S  # since the one before answered: they begin together and share the machine
         while (is_ours := _is_ours(stage.address(agency), accounts[agency][0])) is None:
             stage.check_alive(processes)
             if time.monotonic() > until:
