@@ -473,7 +473,7 @@ UNGUARDED = {
     "casework_decoys": "which ones they are lies sealed under the agency's key",
     "casework_subscriptions": "which cases an account follows, by id: asked by account",
     "casework_idempotency": "an account's own answers, by account and key; whoever takes consent back clears them of all accounts",
-    "casework_figure_releases": "counts of a month, sealed: of nobody in particular",
+    "casework_figure_releases": "sums of a month, a quarter or a year: of nobody in particular",
     "casework_openings": "who opened which case, by id: signing in asks for one's own",
     "casework_releases": "that a case may go on after a restore, by id",
     "casework_sheets": "which sheet was entered into which case, by id: the sheet says nothing else",

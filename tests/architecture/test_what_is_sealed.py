@@ -290,7 +290,7 @@ HARMLESS: dict[str, dict[str, str]] = {
     },
     "casework_exports": {
         "what": "which kind of file, a code",
-        "period": "a month or a quarter",
+        "period": "a month, a quarter or a year",
         "recipient_key": "the public key of whoever may read the file",
         "inside_seq": EXCHANGE,
     },
@@ -311,7 +311,7 @@ HARMLESS: dict[str, dict[str, str]] = {
         "shown": "what another agency published, with what is small hidden",
     },
     "casework_figure_releases": {
-        "period": "a month or a quarter",
+        "period": "a month, a quarter or a year",
         "number": "the how-manieth release of it",
         "shown": "what was published, with what is small hidden",
         "inside_seq": EXCHANGE,

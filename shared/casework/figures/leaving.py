@@ -114,8 +114,10 @@ def of_places(here: Here, counts: Counts) -> Iterator[tuple[Measure, At, int]]:
 
 
 def is_unrouted(indicator: Indicator) -> bool:
-    """Whether an indicator is calls less those that were routed and the wrong numbers, which leaves as `of_calls` says."""
-    return indicator.plus == (Measure.CALLS,) and set(indicator.minus) == OF_CALLS - {Measure.CALLS}
+    """Whether an indicator is calls less those that were routed and the wrong numbers, which leaves as `of_calls` says; of one kind
+    of place alone it stays."""
+    is_of_one_kind = indicator.kind is not None or bool(indicator.kinds)
+    return indicator.plus == (Measure.CALLS,) and set(indicator.minus) == OF_CALLS - {Measure.CALLS} and not is_of_one_kind
 
 
 def named_years(indicators: Sequence[Indicator]) -> list[Period]:

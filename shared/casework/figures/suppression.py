@@ -194,9 +194,9 @@ def next_release(network: Network, before: Values, published: Shown, values: Val
 
     What was hidden stays hidden. Then whoever has both knows some numbers of the first and some of what was added since, and the
     two do not touch: what was hidden before is as wide as it was, and what is newly hidden is as wide as what was added there. A
-    difference of 1 to 9 between two published numbers is hidden like a count. Where something became less, the new table is first
-    looked at alone. Somebody may still know of some categories that things only come to them (whom a referral was sent to never
-    changes, how far it has come does), so what is newly hidden there is as wide as what was added.
+    difference of 1 to 9 between two published numbers is hidden like a count. Where something became less, each table is looked at
+    alone. Somebody may still know of some categories that things only come to them (whom a referral was sent to never changes, how
+    far it has come does), so what is newly hidden there is as wide as what was added.
     """
     was_hidden = hidden_of(published)
     added = {arc: value - before[arc] for arc, value in values.items()}
