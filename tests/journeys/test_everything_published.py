@@ -25,7 +25,7 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from shared.casework.cases.tables import Case
-from shared.casework.figures.commands import tables_of
+from shared.casework.figures.commands import Table, tables_of
 from shared.casework.figures.domain import CUBES, period, span
 from shared.casework.figures.leaving import IN_CUBES, OF_PLACES
 from shared.casework.figures.suppression import is_small
@@ -61,7 +61,7 @@ class Year:
 
     def __init__(self, world: World) -> None:
         self.world, self.sent = world, list[str]()
-        self.files: list[tuple[str, str, datetime, list[Line]]] = []  # whose, of what period, when, and its lines
+        self.files: list[tuple[str, datetime, list[Line]]] = []  # the police's: of what period, when, and its lines
         self._names = 0
 
     async def desk(self) -> Desk:
@@ -131,7 +131,7 @@ class Year:
         wish: dict[str, Any] = {"purpose": "monthly_report", "because": "The ministry asked."}
         ready = await chief.send((await chief.open(path)).form(path), **wish, recipient_key=str(READER.to_public()), pin=PIN)
         content = pyrage.decrypt((await chief.client.get(f"{ready.path}/file")).content, [READER]).decode("utf-8-sig")
-        self.files.append(("police", name, self.world.clock.now(), [line[:-1] for line in csv.reader(io.StringIO(content))]))
+        self.files.append((name, self.world.clock.now(), [line[:-1] for line in csv.reader(io.StringIO(content))]))
         self.world.clock.advance(timedelta(minutes=1))
 
 
@@ -196,10 +196,10 @@ class Everything:
         self.attack, self.tables = Attack(), dict[str, dict[str, int | None]]()
         self._releases, self.again = list(releases), set[str]()
         for n, release in enumerate(self._releases):
-            self._newest = self._newest_of(release.released_at, self._releases[:n])
+            newest = self._newest_of(release.released_at, self._releases[:n])
             for table in tables_of(release.shown).values():
                 if table.values is not None:
-                    self._sees(release, table.id, table.chain, dict(table.categories), dict(table.values))
+                    self._sees(release, newest, table, dict(table.values))
 
     def _newest_of(self, at: datetime, among: Sequence[FigureRelease]) -> dict[str, FigureRelease]:
         return {one.period: one for one in among if one.released_at <= at}
@@ -208,21 +208,19 @@ class Everything:
     def _name(cube: str, release: FigureRelease) -> str:
         return f"{cube} {release.period} {release.number}"
 
-    def _sees(
-        self, release: FigureRelease, cube: str, chain: Sequence[str], categories: dict[str, tuple[str, ...]],
-        values: dict[str, int | None],
-    ) -> None:  # fmt: skip
-        name, of = self._name(cube, release), period(release.period)
+    def _sees(self, release: FigureRelease, newest: dict[str, FigureRelease], table: Table, values: dict[str, int | None]) -> None:
+        cube, of = table.id, period(release.period)
+        name = self._name(cube, release)
         self.tables[name] = values
-        self.attack.sees(name, chain, categories, values)
-        before = self._newest.get(release.period)
+        self.attack.sees(name, table.chain, table.categories, values)
+        before = newest.get(release.period)
         if before is not None and (was := self._name(cube, before)) in self.tables:
             fixed = [key for key in values if {part.split("=")[0] for part in key.split("|") if key} <= STAYS[cube]]
             published = [(self.tables[was].get(key, 0), number) for key, number in values.items()]
             assert not [1 for a, b in published if a is not None and b is not None and is_small(b - a)], (was, name)
             self.attack.grew(was, name, [key for key in fixed if key in self.tables[was]])
             self.again |= {cube} if self.tables[was] != values else set()
-        months = [self._newest[month.name] for month in of.months if month.name in self._newest]
+        months = [newest[month.name] for month in of.months if month.name in newest]
         if of.is_quarter and len(months) == len(of.months):
             for key in values:
                 parts = {self.attack.variable(self._name(cube, month), key): 1.0 for month in months}
@@ -259,8 +257,8 @@ async def test_nobody_works_out_a_hidden_number_from_all_that_an_agency_publishe
     for agency in ("police", "health", "social_welfare"):
         releases = await releases_of(town, agency)
         found = Everything(releases)
-        for whose, of, at, lines in year.files:
-            sums += found.reads(of, at, lines) if whose == agency else 0
+        for of, at, lines in year.files if agency == "police" else ():
+            sums += found.reads(of, at, lines)
         again |= found.again
         hidden += sum(number is None for table in found.tables.values() for number in table.values())
         withstands(found.attack, found.tables)
@@ -272,8 +270,8 @@ async def test_nobody_works_out_a_hidden_number_from_all_that_an_agency_publishe
     assert sums >= 8, "files say sums of what was published"
     assert hidden > 200
     of_places = {str(measure) for measure in OF_PLACES}
-    for _whose, _of, _at, lines in year.files:
+    for _of, _at, lines in year.files:
         told = {line[1] for line in lines if line[0] in ("indicator", "measure") and line[3].isdigit()}
         assert told <= {*of_places, "stations", *map(str, IN_CUBES)}, "of people there is nothing but what the attack has"
-    last = {what: number for _kind, what, place, number in measures(year.files[-1][3]) if not place}
+    last = {what: number for _kind, what, place, number in measures(year.files[-1][2]) if not place}
     assert int(last["reports"]) > 200, "of a year whose quarters were released a file has the sum"
