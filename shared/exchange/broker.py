@@ -4,6 +4,7 @@ Offsets are committed explicitly, after the database. A database that is away re
 """
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections.abc import Sequence
@@ -156,7 +157,7 @@ class Receiver:
                 log.warning("database_away_batch_rewound", extra={"count": len(batch)})
             else:
                 log.error("batch_failed_and_rewound", extra={"count": len(batch), "because": type(error).__name__})
-            await message.nack()
+            rewind(message.consumer, batch)
             await self._database.clock.sleep(random.uniform(*BACK_OFF_S))  # noqa: S311 — spreads retries, hides nothing
             return
         crash_point("inbox.before_offset_commit")
@@ -249,6 +250,18 @@ def _full(letter: _Letter) -> Statement | None:
         return Statement.of(inner)
     except Unopenable:
         return None
+
+
+def rewind(consumer: Any, batch: Sequence[ConsumerRecord]) -> None:
+    """Every lane of a batch is read again from its first record here; one that has moved on meanwhile is its new owner's, and keeps
+    the others from nothing."""
+    first: dict[TopicPartition, int] = {}
+    for record in batch:
+        lane = TopicPartition(record.topic, record.partition)
+        first[lane] = min(record.offset, first.get(lane, record.offset))
+    for lane, offset in first.items():
+        with contextlib.suppress(IllegalStateError):
+            consumer.seek(lane, offset)
 
 
 async def _next_batch(consumer: AIOKafkaConsumer) -> tuple[ConsumerRecord, ...]:

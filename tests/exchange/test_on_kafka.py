@@ -8,10 +8,10 @@ from typing import Any, cast
 from uuid import UUID
 
 import pytest
-from aiokafka import AIOKafkaProducer, ConsumerRecord
+from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import MessageSizeTooLargeError
+from aiokafka.errors import IllegalStateError, MessageSizeTooLargeError
 from exchange_node import Node, new_subject
 from faststream.kafka import KafkaBroker
 from kafka_line import DEADLINE_S, broker_of, committed, line, nodes, until
@@ -19,7 +19,7 @@ from servers import Kafka
 
 from shared.contracts.wire.topics import Direction
 from shared.exchange.access import RECORD_BATCH_BYTES_MAX, provision
-from shared.exchange.broker import BATCH_BYTES, FETCH_BYTES, Courier, Receiver
+from shared.exchange.broker import BATCH_BYTES, FETCH_BYTES, Courier, Receiver, rewind
 from shared.exchange.direct import ENVELOPE_BYTES_MAX
 from shared.exchange.herald import Herald
 from shared.exchange.relay import Relay
@@ -53,7 +53,7 @@ async def test_everything_arrives_past_poison_and_a_failing_handler(kafka: Kafka
     await health.database.close()
 
 
-async def test_a_database_that_goes_away_rewinds_the_batch(
+async def test_a_database_that_goes_away_rewinds_every_lane_of_the_batch(
     kafka: Kafka, postgres: PostgresDatabases, postgres_cluster: PostgresCluster, unique: str
 ) -> None:
     police, health = await nodes(unique, postgres.fresh_database(), postgres_cluster.fresh_database())
@@ -62,19 +62,40 @@ async def test_a_database_that_goes_away_rewinds_the_batch(
         await police.say(health.agency, subjects[0], 0)
         await until(lambda: len(health.applied) == 1)
         await asyncio.to_thread(postgres_cluster.kill)
-        for subject in subjects[1:]:
-            await police.say(health.agency, subject, 0)
+        for number, subject in enumerate(subjects[1:]):
+            await police.say(health.agency, subject, 0, is_express=number % 2 == 0)
 
         async def all_sent() -> bool:
             return all(row.sent_at is not None for row in await police.outbox_rows())
 
         await until(all_sent)
         assert await committed(kafka, group, direction.topic) <= 1
+        assert await committed(kafka, group, direction.express_topic) == 0
         await asyncio.to_thread(postgres_cluster.start)
         await until(lambda: len(health.applied) == len(subjects))
     assert sorted(health.applied) == sorted((subject, 0) for subject in subjects)
     await police.database.close()
     await health.database.close()
+
+
+def test_a_lane_that_has_moved_on_keeps_no_other_of_its_batch_from_being_read_again() -> None:
+    """It was given to another process while the batch failed."""
+    ours, others, moved = (TopicPartition(name, 0) for name in ("ours", "others", "moved"))
+    found: dict[TopicPartition, int] = {}
+
+    class Consumer:
+        def seek(self, lane: TopicPartition, offset: int) -> None:
+            if lane == moved:
+                raise IllegalStateError(f"No current assignment for partition {lane}")  # as aiokafka says it
+            found[lane] = offset
+
+    rewind(Consumer(), [record_at(ours, 8), record_at(moved, 3), record_at(ours, 7), record_at(others, 1)])
+    assert found == {ours: 7, others: 1}
+
+
+def record_at(lane: TopicPartition, offset: int) -> ConsumerRecord:
+    """A record of which only its place matters."""
+    return ConsumerRecord(lane.topic, lane.partition, offset, 0, 0, None, b"", None, 0, 0, ())
 
 
 async def test_two_relays_and_two_receivers_share_the_work(kafka: Kafka, two_databases: list[str], unique: str) -> None:
