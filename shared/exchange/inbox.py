@@ -45,6 +45,7 @@ from shared.kit.sealed import Under, as_it_lies, named, sealed_columns
 SWEEP_BATCH = 200  # waiting events looked at in one sweep
 HELD_BACK_MAX = 100_000  # events of one sender that wait or are parked: months of words of a version that is not known here
 HELD_BACK_BYTES_MAX = 256 * 1024**2  # the same in bytes: 100,000 ordinary events are a third of it, 4,000 of the largest all
+WAITERS_MAX = 5_000  # events on its subjects that a batch reads with their words, some 5 kB each; what else waits is the sweep's
 COUNTED_FOR = timedelta(seconds=60)  # they are counted anew this often while more come; in between what comes is added
 
 # A batch is locked in one statement and looked up in another on PostgreSQL; the portable forms stand beside their use.
@@ -600,6 +601,7 @@ class _Batch:
         own = {(e.sender, e.event.id) for e in events}
         here = col(InboxRow.subject).in_({e.event.subject for e in events})
         query = select(InboxRow).where(here, col(InboxRow.state) == InboxState.WAITING, may_stand())
+        query = query.order_by(col(InboxRow.received_at), col(InboxRow.event_id)).limit(WAITERS_MAX)
         try:
             rows = list((await self._tx.session.execute(query)).scalars())
         except CANNOT_OPEN:

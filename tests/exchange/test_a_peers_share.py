@@ -150,6 +150,20 @@ async def test_what_waits_for_an_invented_predecessor_is_bounded_and_new_referra
     assert [step for _, step in pair.health.applied] == [7, *range(6)]
 
 
+async def test_of_many_that_wait_a_batch_reads_some_and_the_sweep_the_others(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inbox, "WAITERS_MAX", 3)
+    subject = new_subject()
+    for step in range(12):
+        await pair.police.say("health", subject, step)
+    first, *waiting = await pair.police.number("health")
+    await pair.health.hear("police", waiting)
+    await pair.health.hear("police", [first])
+    assert [step for _, step in pair.health.applied] == [0, 1, 2, 3]
+    while await pair.health.inbox.sweep():
+        pass
+    assert [step for _, step in pair.health.applied] == list(range(12))
+
+
 async def test_a_share_is_a_peers_own(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inbox, "HELD_BACK_MAX", 1)
     async with pair.health.database.write() as tx:
