@@ -53,7 +53,8 @@ class Letters:
         self.woken = asyncio.Event()
         self.is_still = False  # another copy of the database has this one's place: nothing is said or taken
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Raises DatabaseAway where this agency speaks from another copy of its database by now."""
         if self.is_still:
             raise DatabaseAway("Another copy of this agency's database has taken this one's place; ask again.")
 
@@ -64,7 +65,7 @@ class Letters:
 
     async def take(self, inner: Inner) -> Statement:
         """Takes an opened statement in; raises Unopenable or DatabaseAway."""
-        self._check()
+        self.check()
         peer = inner.header.sender
         statement = Statement.of(inner)
         own = self._own(peer, statement)
@@ -128,7 +129,7 @@ class Letters:
 
     async def write(self, peer: str, *, asks_all: bool = False) -> list[bytes]:
         """What this peer is sent now, sealed: the statement, then the words that it asked back. Raises DatabaseAway or KeyAway."""
-        self._check()
+        self.check()
         owed, signed = self._owed.pop(peer, Owed()), dict(self._ears.last_signed)
         async with self._database.write() as tx:
             statement = await make_statement(tx, peer, asks_all=asks_all)
@@ -153,7 +154,7 @@ class Letters:
         if told is None:
             return []
         self._told[peer] = (size, max(upto, told.first + len(told.lines) - 1))
-        self._check()
+        self.check()
         async with self._database.read() as tx:
             incarnation = await current_incarnation(tx)
         header = Header(kind=Kind.DIRECTORY, sender=self._ears.agency, recipient=peer, incarnation=incarnation)
@@ -162,7 +163,7 @@ class Letters:
 
     async def write_short(self, peer: str) -> tuple[bytes, bytes]:
         """The short form, sealed, and the summary that it holds: one hash over both directions."""
-        self._check()
+        self.check()
         async with self._database.write() as tx:
             digest = await summary(tx, self._ears.agency, peer)
             sealed = await self._sealed(tx, peer, Statement(made_at=tx.clock.now(), summary=digest))

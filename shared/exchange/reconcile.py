@@ -125,6 +125,7 @@ class Reconciler:
     async def events(self, peer: str, stream: StreamName, first: int, last: int) -> list[bytes]:
         """What is held of a stream between the two, sealed for the peer: its own words, or ours. Raises DatabaseAway, KeyAway or
         AnchorAway."""
+        self._letters.check()
         last = min(last, first + EVENTS_MAX - 1)
         async with self._database.read() as tx:
             if (stream.sender, stream.recipient) == (peer, self._agency):

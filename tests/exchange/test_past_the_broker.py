@@ -1,6 +1,7 @@
 """Two agencies on the direct line alone, the broker silent: all that a broker would have brought comes, and is signed for."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from sqlalchemy import delete, select, update
 from sqlmodel import col
 
 from shared.contracts.wire.envelope import Inner, Unopenable
+from shared.exchange.anchor import Anchor, AnchorAway, check_anchor
 from shared.exchange.direct import StreamName
 from shared.exchange.erasing import erase_said
 from shared.exchange.inbox import heard
@@ -19,6 +21,7 @@ from shared.exchange.receipts import ASK_AGAIN, OVERDUE, STILL, summary
 from shared.exchange.reconcile import BYPASSED_AFTER, Reconciler, Report
 from shared.exchange.recovery import apply_home, take_home
 from shared.exchange.tables import OutboxRow, ReceivedHead, Recovery, Stream
+from shared.kit.errors import DatabaseAway
 from shared.kit.ids import new_id
 
 
@@ -86,6 +89,42 @@ async def test_a_restore_is_answered(pair: Pair, ends: Ends) -> None:
     async with pair.police.database.read() as tx:
         (answered,) = (await tx.session.execute(select(col(Recovery.answered_at)))).scalars()
     assert answered is not None
+
+
+async def test_nothing_leaves_by_the_direct_line_before_the_anchor_covers_it(pair: Pair, tmp_path: Path) -> None:
+    """As by the broker: an older copy of the database would give the number a second time, and nobody would notice."""
+    place = tmp_path / "police.anchor"
+    await check_anchor(pair.police.database, Anchor(place), ("health",))
+    at_desk = Reconciler(
+        pair.police.database, "police", pair.police.seal, pair.police.inbox, pair.police.letters("health"), Anchor(place)
+    )
+    for step in range(2):
+        await pair.police.say("health", new_subject(), step)
+    await pair.police.number("health")
+    async with pair.police.database.read() as tx:
+        life = (await tx.session.execute(select(col(Stream.incarnation)))).scalar_one()
+    stream = StreamName("police", "health", life)
+    (first,) = await at_desk.events("health", stream, 1, 1)
+    marks = Anchor(place).read()
+    assert first
+    assert marks is not None
+    assert marks.sizes == {"health": 1}
+    place.write_text("no anchor")
+    with pytest.raises(AnchorAway):
+        await at_desk.events("health", stream, 2, 2)
+
+
+async def test_a_copy_that_was_replaced_gives_no_words_away(pair: Pair) -> None:
+    letters = pair.police.letters("health")
+    at_desk = Reconciler(pair.police.database, "police", pair.police.seal, pair.police.inbox, letters)
+    await pair.police.say("health", new_subject(), 0)
+    await pair.police.number("health")
+    async with pair.police.database.read() as tx:
+        life = (await tx.session.execute(select(col(Stream.incarnation)))).scalar_one()
+    assert len(await at_desk.events("health", StreamName("police", "health", life), 1, 1)) == 1
+    letters.is_still = True
+    with pytest.raises(DatabaseAway):
+        await at_desk.events("health", StreamName("police", "health", life), 1, 1)
 
 
 async def _answered_before_it_is_home(pair: Pair, subject: UUID, kind: str = "story.told") -> Inner:
