@@ -323,10 +323,13 @@ def _kill(*programs: "subprocess.Popen[bytes]") -> None:
 def _run(program: str, url: URL | None, arguments: list[str], **more: str) -> str:
     """What a database program writes out; `url` where it works on a database. Raises RefnetError."""
     argv, environment = _program(program, url, arguments)
-    done = subprocess.run(
-        argv, env=environment | more, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=PROGRAM_DEADLINE_S,
-        check=False,
-    )  # fmt: skip
+    try:
+        done = subprocess.run(
+            argv, env=environment | more, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=PROGRAM_DEADLINE_S,
+            check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as error:
+        raise _did_not(program, f"it was ended after {PROGRAM_DEADLINE_S // 60} minutes: something may hold a table") from error
     if done.returncode != 0:
         raise _did_not(program, done.stderr)
     return done.stdout

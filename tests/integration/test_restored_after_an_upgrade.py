@@ -8,6 +8,7 @@ from alembic import command
 from schema import postgres_at_head
 from sqlalchemy import inspect, text
 
+from services import backup
 from services.backup import _in_place_of, back_up
 from services.police.main import PARTS
 from shared.casework.migrate import config_on, is_migrated, migrate
@@ -49,6 +50,20 @@ async def test_an_older_versions_backup_takes_the_newer_databases_place_and_is_b
         assert NEWER not in await tables(database)
         await migrate(database, *OWN)
         assert await is_migrated(database, PARTS.migrations)
+    await database.close()
+
+
+async def test_a_backup_that_waits_for_a_table_too_long_is_ended_and_says_so(
+    postgres: PostgresDatabases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = await asyncio.to_thread(postgres_at_head, postgres, PARTS.kind)
+    database = Database(url)
+    monkeypatch.setattr(backup, "PROGRAM_DEADLINE_S", 1)
+    async with database.write() as tx:  # as VACUUM FULL holds it
+        await tx.session.execute(text("LOCK TABLE casework_cases IN ACCESS EXCLUSIVE MODE"))
+        with pytest.raises(RefnetError, match="pg_dump did not do its part: it was ended after"):
+            await asyncio.to_thread(back_up, url, tmp_path / "copy")
+    assert list(tmp_path.iterdir()) == []
     await database.close()
 
 
