@@ -21,8 +21,8 @@ test: $(VENV)/.dev ## everything but the long tier, on real Kafka and real Postg
 	@$(MAKE) --no-print-directory -j 2 servers check  # what is still to be installed comes while types and units are checked
 	@$(PYTEST) -m "not long and not bench" --ignore=tests/unit  # which `check` has just run
 
-test-long: $(VENV)/.dev servers ## the long tier: all fault tests, many seeds
-	@$(BIN)/python -m pytest -m long -v tests/faults  # one after the other: they take the machine's disk, brokers and both cores
+test-long: $(VENV)/.dev servers ## the long tier: all fault tests, those of `make test` too, and many seeds
+	@$(BIN)/python -m pytest -v tests/faults  # one after the other: they take the machine's disk, brokers and both cores
 	@$(PYTEST) -m long -v --ignore=tests/faults
 
 check: $(VENV)/.dev ## lint, format, types, import rules and unit tests: two minutes, starts nothing

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from desks import in_step, issue, open_case
-from processes import DEADLINE_S, Process, ProcessNetwork, everyone_is_ready, until
+from processes import Process, ProcessNetwork, everyone_is_ready, until
 from rewritten import Fault, Record, rewrite
 from schema import desk_and_clinic
 from servers import Kafka
@@ -18,8 +18,7 @@ from shared.kit.local.postgres_databases import PostgresDatabases
 WINDOW = 500  # records within which the order is lost
 LOST = 0.1  # of all records, silently
 SHORT, LONG = 12, 400  # referrals on their way, each with an acute record and one on the other topic
-# Security.md, section 7: within one reconciliation period of both being back; and what anything here may take on a slow machine.
-IN_STEP_S = PERIOD_S + DEADLINE_S
+IN_STEP_S = PERIOD_S  # security.md, section 7: within one reconciliation period of both being back
 pytestmark = pytest.mark.timeout(1_200)  # a quarter of a minute when quiet
 
 

@@ -5,9 +5,8 @@ at once, in the long tier each.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
 import pytest
 from mutants import BESIDE, CASEWORK_RULES, RULES
@@ -99,6 +98,8 @@ async def test_a_rule_of_casework_that_is_left_out_is_found(rule: str, image: by
     pytest.fail(f"'{rule}' was left out of {len(CASEWORK) + len(MORE_CASEWORK)} schedules and nothing came of it")
 
 
+# What such a mutant writes twice, the database's own keys may refuse before the oracle has looked.
+NOTICED_BY_THE_DATABASE = {"no fence", "applied again"}
 # Their faults are rare: schedules are run for a minute before one shows.
 RARE = {
     "no fence", "order by id", "nothing is lost", "sizes, not sets", "no anchor", "only up to N", "lost wake-ups", "applied again",
@@ -109,15 +110,17 @@ RARE = {
 async def test_a_rule_that_is_left_out_is_found(rule: str, image: bytes, home: Path) -> None:
     first = FIRST.get(rule, 0)
     for seed in range(first, first + SEEDS_MAX):
-        if await _is_found(seed, image, home / f"{rule}{seed}", RULES[rule]()):
+        if await _is_found(rule, seed, image, home / f"{rule}{seed}"):
             kept = await run(seed, image, home / f"{rule}{seed}-kept", BESIDE.get(rule, nullcontext)())
             assert not kept.faults, f"seed {seed} has faults with the rule too: {kept.faults}"
             return
     pytest.fail(f"'{rule}' was left out of {SEEDS_MAX} schedules and nothing came of it")
 
 
-async def _is_found(seed: int, image: bytes, home: Path, without: AbstractContextManager[Any]) -> bool:
+async def _is_found(rule: str, seed: int, image: bytes, home: Path) -> bool:
     try:
-        return bool((await run(seed, image, home, without)).faults)
-    except IntegrityError:  # the database itself has noticed; whatever else is raised says that the mutant no longer fits the code
+        return bool((await run(seed, image, home, RULES[rule]())).faults)
+    except IntegrityError:  # whatever else is raised says that the mutant no longer fits the code
+        if rule not in NOTICED_BY_THE_DATABASE:
+            raise
         return True
