@@ -17,7 +17,7 @@ from services.hold_commands import hold
 from services.key_commands import keys
 from services.parked_commands import parked
 from services.station_commands import station
-from services.terminal import FAILED, USAGE, AgencyId, AsJson, in_database, progress, say
+from services.terminal import FAILED, USAGE, AgencyId, AsJson, Because, in_database, progress, say, why
 from services.user_commands import users
 from shared.kit.collector import no_collector
 from shared.kit.errors import RefnetError
@@ -443,9 +443,7 @@ def bundle(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write it; a file that is there stays.")],
     by: Annotated[str, typer.Option("--by", metavar="NAME", help="The supervisor on whose word it is written; she may ask.")],
     to: Annotated[str, typer.Option("--to", metavar="KEY", help="The public key of whoever shall read it (age1…).")],
-    because: Annotated[
-        str, typer.Option("--because", metavar="TEXT", help="A sentence: who asked for it and why; no name of a survivor.")
-    ],
+    because: Because = "",
     purpose: Annotated[
         Literal["court_order", "complaint", "she_asked"], typer.Option("--for", help="What it is handed out for.")
     ] = "court_order",
@@ -456,8 +454,8 @@ def bundle(
     from shared.casework.exports.commands import Wish
     from shared.casework.exports.domain import Purpose
 
+    wish = Wish(Purpose(purpose), why(because), to)
     pin = typer.prompt(f"PIN of {by}", hide_input=True, err=True)
-    wish = Wish(Purpose(purpose), because, to)
     size = asyncio.run(write_bundle(load_settings(), agency, case, by, pin, wish, file))
     typer.echo(f"{file} holds the custody bundle of case {case} of {agency}: {size:,} bytes, for the holder of that key alone.")
 
@@ -468,9 +466,7 @@ def evidence(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write it; a file that is there stays.")],
     by: Annotated[str, typer.Option("--by", metavar="NAME", help="The supervisor on whose word it is written.")],
     to: Annotated[str, typer.Option("--to", metavar="KEY", help="The public key of whoever shall read it (age1…).")],
-    because: Annotated[
-        str, typer.Option("--because", metavar="TEXT", help="A sentence: who asked for it and why; no name of a survivor.")
-    ],
+    because: Because = "",
     purpose: Annotated[Literal["court_order", "complaint"], typer.Option("--for", help="What it is handed out for.")] = "complaint",
 ) -> None:
     """Write what other agencies signed and was refused here, forked or parked, for a third party. Asks for the supervisor's PIN."""
@@ -479,8 +475,8 @@ def evidence(
     from shared.casework.exports.commands import Wish
     from shared.casework.exports.domain import Purpose
 
+    wish = Wish(Purpose(purpose), why(because), to)
     pin = typer.prompt(f"PIN of {by}", hide_input=True, err=True)
-    wish = Wish(Purpose(purpose), because, to)
     size = asyncio.run(write_bundle(load_settings(), agency, None, by, pin, wish, file))
     typer.echo(f"{file} holds evidence that {agency} keeps of other agencies: {size:,} bytes, for the holder of that key alone.")
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import typer
 
-from services.terminal import AgencyId, AsJson, say
+from services.terminal import AgencyId, AsJson, Because, say, why
 from shared.kit.errors import RefnetError
 
 hold = typer.Typer(no_args_is_help=True, help="Holds: cases of which a court has forbidden to destroy anything, and their escrow.")
@@ -107,10 +107,8 @@ def hold_open(
     agency: AgencyId,
     hold_id: HoldId,
     holders: Two,
-    because: Annotated[
-        str, typer.Option("--because", metavar="TEXT", help="A sentence: who asked for it and why; no name of a survivor.")
-    ],
     file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="Where to write it; a file that is there stays.")] = None,
+    because: Because = "",
     to: Annotated[str, typer.Option("--to", metavar="KEY", help="The public key of whoever shall read it (age1…).")] = "",
     purpose: Annotated[
         Literal["court_order", "complaint", "she_asked"], typer.Option("--for", help="What it is opened for.")
@@ -126,6 +124,7 @@ def hold_open(
 
     if plain == (file is not None and bool(to)) or (plain and (file or to)):
         raise RefnetError("Name FILE and, with --to, the public key of whoever shall read it; or say --plain, and neither.")
+    because = why(because)
     if not SENTENCE_CHARACTERS_MIN <= len(because) <= SENTENCE_CHARACTERS_MAX:
         raise RefnetError("Write in a sentence who asked for it and why; no name of a survivor.")
     if file is not None:

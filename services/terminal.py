@@ -17,6 +17,20 @@ PROGRESS_EVERY_S = 0.5
 
 AgencyId = Annotated[str, typer.Argument(metavar="AGENCY", help="An agency's id in the network file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Because = Annotated[
+    str,
+    typer.Option(
+        "--because",
+        metavar="TEXT",
+        help="A sentence: who asked for it and why; no name of a survivor. Leave it out and it is asked for: whoever is on this"
+        " machine can read what stands in a command line.",
+    ),
+]
+
+
+def why(because: str) -> str:
+    """The sentence that goes with what leaves: asked for, where the command line does not have it."""
+    return because or str(typer.prompt("Who asked for it, and why (no name of a survivor)", err=True))
 
 
 def say(data: Any, as_json: bool, words: Callable[[Any], str]) -> None:

@@ -104,19 +104,20 @@ def test_a_superuser_rewrites_a_referral_and_its_peer_refuses_the_head_and_verif
         judge = pyrage.x25519.Identity.generate()
         identity = tmp_path / "judge.key"
         identity.write_text(f"# the court's\n{judge}\n")
-        wish = ["--to", str(judge.to_public()), "--because", "The court in Ndola ordered it"]
+        wish, typed = ["--to", str(judge.to_public())], "The court in Ndola ordered it\n{}"
         asyncio.run(choose_pin(network, "police", "one", Role.OFFICER))
-        written = network.refnet("police", "bundle", desk_name, case, str(file), "--by", "one", *wish, typed=PIN)
+        written = network.refnet("police", "bundle", desk_name, case, str(file), "--by", "one", *wish, typed=typed.format(PIN))
         assert written.returncode == 1  # an officer's word is not enough
         assert "Only a supervisor" in written.stderr
         made = network.refnet("police", "users", "add", desk_name, "--name", "head", "--role", "supervisor", "--json")
         assert made.returncode == 0, made.stderr
         asyncio.run(choose_pin(network, "police", "head", Role.SUPERVISOR))
         for mistyped, words in ((PIN[::-1], "That is not the PIN"), (PIN, "no public key of age")):
-            nobodys = [*wish[2:], "--to", "age1nobody"] if mistyped == PIN else wish
-            refused_ = network.refnet("police", "bundle", desk_name, case, str(file), "--by", "head", *nobodys, typed=mistyped)
+            to = ["--to", "age1nobody"] if mistyped == PIN else wish
+            said = typed.format(mistyped)
+            refused_ = network.refnet("police", "bundle", desk_name, case, str(file), "--by", "head", *to, typed=said)
             assert (refused_.returncode, words in refused_.stderr, file.exists()) == (1, True, False), refused_.stderr
-        written = network.refnet("police", "bundle", desk_name, case, str(file), "--by", "head", *wish, typed=PIN)
+        written = network.refnet("police", "bundle", desk_name, case, str(file), "--by", "head", *wish, typed=typed.format(PIN))
         assert written.returncode == 0, written.stderr
         assert b"referral" not in file.read_bytes(), "no file leaves in the clear"
         rows = network.rows("police", "SELECT what, purpose, digest FROM casework_exports")
@@ -140,7 +141,7 @@ def test_a_superuser_rewrites_a_referral_and_its_peer_refuses_the_head_and_verif
     assert made.returncode == 0, made.stderr
     asyncio.run(choose_pin(network, "health", "chief", Role.SUPERVISOR))
     proof = tmp_path / "proof"
-    written = network.refnet("health", "evidence", clinic_name, str(proof), "--by", "chief", *wish, typed=PIN)
+    written = network.refnet("health", "evidence", clinic_name, str(proof), "--by", "chief", *wish, typed=typed.format(PIN))
     assert written.returncode == 0, written.stderr
 
     # Offline: no settings, no database, no network file, another folder.
