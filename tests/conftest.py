@@ -15,6 +15,7 @@ from servers import Address, Desk, Kafka, KafkaClusterFactory, KafkaNodeFactory,
 from signing_in import CHEAP, at_cost
 
 from shared.casework.accounts.credentials import FULL_COST
+from shared.kit.collector import calm_collector
 from shared.kit.local.cache import default_cache
 from shared.kit.local.kafka import KafkaNode
 from shared.kit.local.kafka_cluster import KafkaCluster
@@ -234,6 +235,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 LONGEST = (  # modules of minutes, with few tests each: they begin, so that nobody waits for the last of them alone
     "test_replays.py", "test_every_page.py", "test_killed_between_steps.py", "test_simulator.py", "test_the_whole_journey.py",
     "test_broker_wiped.py", "test_database_restored.py", "test_live_pages.py", "test_any_story_ends_in_agreement.py",
+    "test_canaries.py", "test_everything_published.py", "test_who_may_see_what.py", "test_one_broker_of_three_dies.py",
 )  # fmt: skip
 
 
@@ -241,3 +243,8 @@ LONGEST = (  # modules of minutes, with few tests each: they begin, so that nobo
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     order = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: order.get(item.path.name, len(LONGEST)))
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays to the end, and is not looked through again and again."""
+    calm_collector()
