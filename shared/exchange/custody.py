@@ -55,7 +55,7 @@ async def make_bundle(tx: Transaction, seal: KeyedSeal, case_id: UUID, subjects:
     """Everything that was said and heard about these subjects, with what proves it; raises RefnetError.
 
     What only the place is left of, because its words were cleared, erased, or signed with a key that was given up before that
-    place, is in it as its leaf.
+    place, is in it as its leaf under a head; where there is no such head it is left out, because nobody's signature stands for it.
     """
     agency = seal.agency
     found = [*await _said(tx, seal, subjects), *await _heard(tx, seal, subjects)]
@@ -72,7 +72,8 @@ async def make_bundle(tx: Transaction, seal: KeyedSeal, case_id: UUID, subjects:
         proofs = await _proofs(tx, agency, stream, head, [slot.seq for slot in here]) if head is not None else {}
         if head is not None and proofs:
             heads.append(head)
-        words += [_word(slot, len(heads) - 1, proofs.get(slot.seq)) for slot in here]
+        signed = [slot for slot in here if slot.signed is not None or slot.seq in proofs]
+        words += [_word(slot, len(heads) - 1, proofs.get(slot.seq)) for slot in signed]
     named = {agency, *(name for stream in by_stream for name in (stream.sender, stream.recipient))}
     roots = roots_of(seal, named)
     body = Body(agency=agency, case=case_id, made_at=tx.clock.now(), roots=roots, heads=tuple(heads), words=tuple(words))
@@ -267,7 +268,8 @@ PROVES = (
 )
 PROVES_NOT = (
     "It does not prove: that what a message says is true; that a time is right, because each agency's own clock gave it; that there"
-    " is nothing else about the case, because only what this agency said or was told is in it, and only what it chose to export;"
+    " is nothing else about the case, because only what this agency said or was told is in it, and only what it chose to export,"
+    " and a place that nobody had signed for is left out once its words are gone, or if they stand under no good key;"
     " that a message was taken up or not, which is the exporter's word; who at the agency wrote it; or anything at all, if a"
     " fingerprint differs."
 )
@@ -275,7 +277,7 @@ PROVES_NOT = (
 
 def _line(one: Shown) -> str:
     what = f"{one.said_at:%Y-%m-%d %H:%M} UTC  {one.type}" if one.said_at else NO_WORDS
-    under = "its sender's signature alone: the other end had not signed yet"
+    under = "under its sender's signature alone: the file holds no other for its place"
     if one.proved_by is not None:
         under = f"under the signature of {one.proved_by}, up to place {one.proved_upto}"
     became = f" {BECAME[one.became].format(one.recipient)}" if one.became in BECAME else ""
@@ -408,6 +410,9 @@ def _check_word(seal: KeyedSeal, body: Body, word: Word, heads: Sequence[bool], 
         leaf = inner.leaf
     if (word.leaf is None) == (word.signed is None) or leaf is None:
         check.faults.append(f"{name} has neither words nor a leaf, or both.")
+        return
+    if word.signed is None and word.head is None:
+        check.faults.append(f"{name} is signed for by nobody: its words are not in the file, and no head is named for its leaf.")
         return
     head = body.heads[word.head] if word.head is not None and word.head < len(body.heads) else None
     if word.head is not None and (head is None or not _fits(word, head, leaf)):

@@ -5,6 +5,7 @@ Refused heads, each with the one that it contradicts; a second word for a slot, 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,9 @@ from sqlalchemy import and_, select
 from sqlmodel import col
 
 from shared.contracts.wire.bundle import WORDS_MAX, EvidenceBody, Item, SealedEvidence
-from shared.contracts.wire.envelope import Inner, Kind, Unopenable, unframe
-from shared.contracts.wire.merkle import is_extended
-from shared.contracts.wire.statements import Statement
+from shared.contracts.wire.envelope import EndedStream, Event, Inner, Kind, Reopened, Unopenable, unframe
+from shared.contracts.wire.merkle import consistency_spans, is_extended
+from shared.contracts.wire.statements import InsideHead, Statement
 from shared.exchange.custody import Checked, read_file, roots_of, seal_of
 from shared.exchange.inbox import heard
 from shared.exchange.seal import KeyedSeal, KeyGivenUp
@@ -90,7 +91,8 @@ PROVES = (
 )
 PROVES_NOT = (
     "It does not prove: who at the agency did it, or that it was not a restore from a backup that nobody noticed (ask the agency"
-    " first); what is said after “as %s says”; or that there is nothing else."
+    " first); that a key was not given up in a line that the file does not hold (ask whoever holds the agency's keys); what is said"
+    " after “as %s says”; or that there is nothing else."
 )
 
 
@@ -149,50 +151,111 @@ def _check_item(seal: KeyedSeal, exporter: str, item: Item, check: EvidenceCheck
     try:
         for raw in (item.signed, *([item.beside] if item.beside is not None else [])):
             try:
-                inners.append(seal.signed(raw, item.speaker, exporter))
+                inner = seal.signed(raw, item.speaker, exporter)
             except KeyGivenUp:  # the signature is good: what stands under a key that was stolen is evidence too
-                inners.append(unframe(raw))
-                notes.append("one signature is under a key that its owner gave up before that place")
-        said = {"head": _heads_say, "slot": _slot_says, "word": _word_says}[item.kind](item, inners)
+                inner = unframe(raw)
+            inners.append(inner)
+            if not seal.reaches(inner):
+                notes.append(EVENT_GIVEN_UP if inner.header.kind is Kind.EVENT else STATEMENT_GIVEN_UP)
+        both = NOT_BOTH if not notes else NOT_ITS_WORD
+        if item.kind == "head":
+            said = _heads_say(item, inners, both)
+        else:
+            said = _slot_says(item, inners, both) if item.kind == "slot" else _word_says(item, inners)
     except Unopenable as error:
         check.faults.append(f"{name}: it is not what {item.speaker} signed: {error}.")
         return
-    notes += [f"not used, as {exporter} says: {item.why}"] if item.why else []
-    check.shown.append("; ".join([f"{name}: {said}", *notes]) + ("" if item.why.endswith(".") else "."))
+    # The exporter's own words keep to their line: they add none that would read as one of this check's.
+    why = "".join(one for one in " ".join(item.why.split()) if one.isprintable())
+    notes += [f"not used, as {exporter} says: {why}"] if why else []
+    check.shown.append("; ".join([f"{name}: {said}", *notes]) + ("" if why.endswith(".") else "."))
 
 
 NOT_BOTH = "it signed two {}, and cannot have meant both"
+# Whoever has stolen a key signs what he likes under it; so what stands under one that was given up accuses nobody (decision 20).
+NOT_ITS_WORD = "two {} stand under its keys, and it has given up a key of theirs: nothing shows that it signed both"
+EVENT_GIVEN_UP = "one signature is under a key that its owner gave up before that place"
+STATEMENT_GIVEN_UP = "one signature is under a key that its owner has given up, and no statement under such a key is its word"
 NOT_HERE = Unopenable("it says nothing of that place")
+ENDED = Unopenable("it was signed when that life was not current, and words of an ended life may come home")
+BY_MESSAGES = "whether it fits the messages shows from those, which the exporter holds"
 
 
-def _heads_say(item: Item, inners: Sequence[Inner]) -> str:
+def _heads_say(item: Item, inners: Sequence[Inner], both: str) -> str:
     later, *former = inners
+    if item.log == "inside":
+        return _log_says(item, inners, both)
+    before = _stream_roots(item, former[0]) if former else set()
     if later.header.kind is Kind.EVENT:  # the first word of a life, about the one before
-        return "its word of what its former life came to, which the messages that the exporter holds do not bear out"
-    before = Statement.of(former[0]) if former else None
-    if item.log == "stream":
-        heads = [one for one in Statement.of(later).heads if (one.incarnation, one.size) == (item.incarnation, item.place)]
-        if not heads:
-            raise NOT_HERE
-        same = [one for one in (before.heads if before else ()) if (one.incarnation, one.size) == (item.incarnation, item.place)]
-        if any(one.root != heads[0].root for one in same):
-            return NOT_BOTH.format("heads")
-        return "its head; that it does not fit its messages shows from those, which the exporter holds"
-    inside = [one for one in Statement.of(later).inside if (one.incarnation, one.size) == (item.incarnation, item.place)]
-    if not inside:
+        return _reopening_says(item, later, before)
+    now = _stream_roots(item, later)
+    if not now:
         raise NOT_HERE
-    head = inside[0]
-    good = next((one for one in (before.inside if before else ()) if one.incarnation == item.incarnation), None)
-    if good is None:
+    if len(now | before) > 1:
+        return both.format(f"heads at {item.place} messages of this life with different roots")
+    return f"its head at {item.place} messages of this life; no other root of its for that place is beside it, and {BY_MESSAGES}"
+
+
+def _stream_roots(item: Item, inner: Inner) -> set[bytes]:
+    """The roots that a statement gives for that place of the life that it was signed in; raises Unopenable for any other life.
+
+    Of an ended life a stream is a set: what comes home gives it another root at the same place, signed as honestly.
+    """
+    statement = Statement.of(inner)
+    if inner.header.incarnation != item.incarnation:
+        raise ENDED
+    return {one.root for one in statement.heads if (one.incarnation, one.size) == (item.incarnation, item.place)}
+
+
+def _reopening_says(item: Item, word: Inner, before: set[bytes]) -> str:
+    roots = {one.root for one in _ended(heard(word).event) if (one.incarnation, one.size) == (item.incarnation, item.place)}
+    if not roots or word.header.incarnation == item.incarnation:
         raise NOT_HERE
-    # Its later head says itself that it begins as the one of `since` leaves, and neither its proof nor its size bears that out.
-    is_about_it = head.since == good.size or head.size == good.size
-    if is_about_it and not (head.size >= good.size and is_extended(good.size, good.root, head.size, head.root, head.proof)):
-        return NOT_BOTH.format("heads of its log")
+    said = f"its word that its former life came to {item.place} messages"
+    if before and not roots & before:  # the copy that it was restored from may have held a part of that life: it accuses nobody
+        return f"{said}, with another root than its own head had there; that alone may come of a restore, and {BY_MESSAGES}"
+    return f"{said}; no other root of its for that place is beside it, and {BY_MESSAGES}"
+
+
+def _ended(event: Event) -> Sequence[EndedStream]:
+    if (event.type, event.dataversion) != (Reopened.TYPE, Reopened.VERSION):
+        raise Unopenable("it is not its word of what its former life came to")
+    try:
+        return Reopened.model_validate(event.data).ended
+    except ValidationError as error:
+        raise Unopenable("its content is not what such a word says") from error
+
+
+def _log_says(item: Item, inners: Sequence[Inner], both: str) -> str:
+    later, *former = inners
+    heads = [one for one in Statement.of(later).inside if (one.incarnation, one.size) == (item.incarnation, item.place)]
+    others = [one for one in Statement.of(former[0]).inside if one.incarnation == item.incarnation] if former else []
+    if not heads or not others:
+        raise NOT_HERE
+    for one, other in combinations([*heads, *others], 2):
+        if one.size == other.size and one.root != other.root:
+            return both.format(f"heads of its log, at {one.size} entries with different roots")
+        small, large = (one, other) if one.size < other.size else (other, one)
+        if _speaks_of(large, small) and not is_extended(small.size, small.root, large.size, large.root, large.proof):
+            said = f"heads of its log: by its own proof the one at {large.size} entries does not begin as the one at {small.size}"
+            return both.format(said)
+    sizes = [(one.size, other.size) for one in heads for other in others if one.since == other.size and not _speaks_of(one, other)]
+    if any(size > former > 0 for size, former in sizes):
+        return f"its head at {item.place} entries of its log, with no proof of whether it begins as the one that is beside it"
+    # Which came first no signature says: `since` is what the reader claimed to have signed, and a reader may claim what it likes.
+    # Of a life that has ended a restored copy has fewer by right.
+    if later.header.incarnation == item.incarnation and any(size < former for size, former in sizes):
+        return f"its head at {item.place} entries of its log, and a larger one; that the larger came first is the exporter's word"
     raise Unopenable("its two heads do not contradict each other")
 
 
-def _slot_says(item: Item, inners: Sequence[Inner]) -> str:
+def _speaks_of(large: InsideHead, small: InsideHead) -> bool:
+    """Whether the proof of a head is one about these two sizes. One from another size, or none because an entry is gone, says
+    nothing of them; and equal sizes need none."""
+    return 0 < small.size == large.since < large.size and len(large.proof) == len(consistency_spans(small.size, large.size))
+
+
+def _slot_says(item: Item, inners: Sequence[Inner], both: str) -> str:
     second, *first = inners
     here = (item.incarnation, item.place)
     if second.header.kind is Kind.EVENT:
@@ -201,11 +264,11 @@ def _slot_says(item: Item, inners: Sequence[Inner]) -> str:
         leaves = [one.leaf for one in Statement.of(second).cleared if (one.incarnation, one.seq) == here]
     if not leaves:
         raise NOT_HERE
-    if not first or (first[0].header.incarnation, first[0].header.seq) != here:
+    if not first or first[0].header.kind is not Kind.EVENT or (first[0].header.incarnation, first[0].header.seq) != here:
         return "its second word for this place, as the exporter says; the words of the first are kept no more"
-    if first[0].leaf in leaves:
+    if set(leaves) == {first[0].leaf}:
         raise Unopenable("its two words are the same")
-    return NOT_BOTH.format("words for one place")
+    return both.format("words for one place")
 
 
 def _word_says(item: Item, inners: Sequence[Inner]) -> str:

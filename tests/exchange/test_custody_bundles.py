@@ -111,7 +111,47 @@ async def test_what_nobody_has_signed_for_yet_says_so(pair: Pair, subject: UUID)
     check = check_bundle(await exported(pair.police, [subject]))
     assert check.faults == []
     assert [one.proved_by for one in check.shown if one.sender == "police"] == ["health"] * 3 + [None]
-    assert "the other end had not signed yet" in check.words
+    assert "under its sender's signature alone: the file holds no other for its place." in check.words
+
+
+@on_one
+@pytest.mark.parametrize("why", ["erased", "key"])
+@pytest.mark.parametrize("is_signed_for", [True, False])
+async def test_a_place_that_nobodys_signature_stands_for_is_left_out(
+    pair: Pair, letters: dict[str, Letters], monkeypatch: pytest.MonkeyPatch, why: str, *, is_signed_for: bool
+) -> None:
+    """Its words are erased, or stand under no good key. Under a head its place is proved; else nothing is claimed of it."""
+    about, other = new_subject(), new_subject()
+    for subject in (about, other):
+        await pair.police.say("health", subject, 1)
+    await pair.health.hear("police", await pair.police.number("health"))
+    if is_signed_for:
+        await exchange(pair, letters)
+    if why == "erased":
+        for node in (pair.police, pair.health):
+            assert node.database.keys is not None
+            node.database.keys.destroy([about], pair.clock.now())
+    else:
+        monkeypatch.setattr(pair.health.seal, "reaches", lambda inner: inner.header.seq != 1)
+    for node in (pair.police, pair.health)[why == "key" :]:
+        check = check_bundle(await exported(node, [about, other]))
+        assert check.faults == []
+        places = [(one.place, one.data is None, one.proved_by is None) for one in check.shown]
+        assert places == ([(1, True, False), (2, False, False)] if is_signed_for else [(2, False, True)])
+        assert "a place that nobody had signed for is left out" in check.words
+
+
+@on_one
+async def test_a_place_that_is_claimed_and_that_nobody_has_signed_for_is_a_fault(pair: Pair, subject: UUID) -> None:
+    """The exporter may make up leaves: without a head there is no signature of anybody else's about them."""
+    body = _body(await exported(pair.police, [subject]))
+    made_up = body.words[-1].model_copy(update={"signed": None, "leaf": b"x" * 32, "head": None, "proof": (), "seq": 99})
+    forged = body.model_copy(update={"words": (*body.words, made_up)})
+    signer, signature = pair.police.seal.sign_bundle(forged.to_bytes())
+    check = check_bundle(Sealed(body=forged, signer=signer, signature=signature).to_bytes())
+    (fault,) = check.faults
+    assert "at place 99 of police.health" in fault
+    assert "is signed for by nobody" in fault
 
 
 @pytest.fixture

@@ -199,6 +199,9 @@ async def test_a_bundle_has_the_place_of_what_was_erased(pair: Pair) -> None:
     subject = new_subject()
     await pair.police.say("health", subject, 0)
     await pair.health.hear("police", await pair.police.number("health"))
+    for node, peer in ((pair.police, pair.health), (pair.health, pair.police)):  # each signs for what it has of the other
+        (letter,) = await node.letters(peer.agency).write(peer.agency)
+        await peer.letters(node.agency).take(peer.seal.open(letter, node.agency))
     for node in (pair.police, pair.health):
         keys_of(node).destroy([subject], NOW)
         async with node.database.read() as tx:
