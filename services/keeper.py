@@ -15,8 +15,8 @@ from services.keys import KeyFolder, make_new
 from services.retired_keys import Held, destroy_retired
 from services.runtime import opened
 from services.settings import MADE_UP, Settings
-from shared.contracts.wire.directory import TOLD_MAX, Cut, Key, Revocation, Use
-from shared.exchange.directory import Directory, fingerprint, key_id
+from shared.contracts.wire.directory import Cut, Key, Use
+from shared.exchange.directory import Directory, fingerprint, key_id, revocation
 from shared.exchange.keyring import HYBRID, X25519
 from shared.exchange.tables import Stream
 from shared.kit.errors import RefnetError
@@ -138,17 +138,14 @@ class Keeper:
 
     def _give_up(self, directory: Directory, signer: Ed25519PrivateKey, id_: bytes, cuts: Mapping[str, tuple[Cut, ...]]) -> None:
         """Adds the lines that give a signing key up: one for each peer, then one for all."""
-        for number, (peer, reached) in enumerate(cuts.items(), 1):
-            self._folder.write_line(directory, signer, self._now, to=peer, revokes=Revocation(key=id_, cuts=reached))
-            if number % (TOLD_MAX - 1) == 0:  # what others are told as digests stands with the signed line that ends the letter
-                self._folder.write_line(directory, signer, self._now, revokes=Revocation(key=id_))
-        self._folder.write_line(directory, signer, self._now, revokes=Revocation(key=id_))
+        for peer, revokes in revocation(id_, cuts):
+            self._folder.write_line(directory, signer, self._now, to=peer, revokes=revokes)
 
     async def _reached(self) -> dict[str, tuple[Cut, ...]]:
-        """How far the stream to each peer goes, in every life of the database."""
+        """How far the stream to each peer goes, in every life of the database; nowhere where nothing was ever said to it."""
         async with opened(self._settings, self._folder.agency) as agency, agency.database.read() as tx:
             rows = (await tx.session.execute(select(Stream).where(col(Stream.size) > 0))).scalars()
-            found: dict[str, list[Cut]] = {}
+            found: dict[str, list[Cut]] = {peer: [] for peer in self._network.peers_of(self._folder.agency)}
             for row in rows:
                 found.setdefault(row.recipient, []).append(Cut(incarnation=row.incarnation, upto=row.size))
         return {peer: tuple(cuts) for peer, cuts in sorted(found.items())}

@@ -24,8 +24,8 @@ from shared.casework.accounts.commands import add_account
 from shared.casework.accounts.credentials import issue, one_time
 from shared.casework.directory.network import Network, parse_network
 from shared.contracts.casework.codes import Role
-from shared.contracts.wire.directory import Cut, Revocation, Use
-from shared.exchange.directory import fingerprint, key_id
+from shared.contracts.wire.directory import Cut, Use
+from shared.exchange.directory import fingerprint, key_id, revocation
 from shared.exchange.tables import ReceivedHead, ReceivedSlot
 from shared.kit.errors import RefnetError
 from shared.kit.files import check_new, write_new, write_over, write_whole
@@ -235,11 +235,13 @@ def revoke(
         directory = folder.own()
         published = [(key_id(key.public), key.use) for key, _at in directory.published()]
         keys = [(id_, use) for id_, use in published if not directory.is_revoked(id_)]
+        cuts = {
+            peer: tuple(Cut(incarnation=life, upto=upto) for life, upto in sorted(held.get(peer, {}).items()))
+            for peer in network.peers_of(station)
+        }
         for key, use in keys:
-            for peer in network.peers_of(station) if use is Use.SIGN else ():
-                cuts = tuple(Cut(incarnation=life, upto=upto) for life, upto in sorted(held.get(peer, {}).items()))
-                folder.write_line(directory, signer, now, to=peer, revokes=Revocation(key=key, cuts=cuts))
-            folder.write_line(directory, signer, now, revokes=Revocation(key=key))
+            for peer, revokes in revocation(key, cuts if use is Use.SIGN else {}):
+                folder.write_line(directory, signer, now, to=peer, revokes=revokes)
         folder.save(directory)
     unheard = [peer for peer in network.peers_of(station) if peer not in held]
     words = [

@@ -6,7 +6,7 @@ Keys are never looked up by anything but their id, and an id is a digest of the 
 import contextlib
 import hashlib
 from collections import defaultdict
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -15,7 +15,20 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from pydantic import ValidationError
 
-from shared.contracts.wire.directory import DOMAIN, LINES_MAX, SIGNATURE_BYTES, START, TOLD_MAX, Key, Line, Lines, Told, Use
+from shared.contracts.wire.directory import (
+    DOMAIN,
+    LINES_MAX,
+    SIGNATURE_BYTES,
+    START,
+    TOLD_MAX,
+    Cut,
+    Key,
+    Line,
+    Lines,
+    Revocation,
+    Told,
+    Use,
+)
 from shared.contracts.wire.envelope import KEY_ID_BYTES
 from shared.kit.errors import RefnetError
 
@@ -52,6 +65,20 @@ def sign_line(root: Ed25519PrivateKey, line: Line) -> bytes:
     return root.sign(DOMAIN + said) + said
 
 
+def revocation(key: bytes, cuts: Mapping[str, tuple[Cut, ...]]) -> Iterator[tuple[str | None, Revocation]]:
+    """What the lines that give a key up say, in their order, each with the peer that it is for, None for everybody.
+
+    `cuts`: how far each peer's stream goes, empty for one to which nothing was said; who has no line holds nothing against the key.
+    Between them stands a line for all wherever a letter would else hold nothing but digests: it carries the letter, and from there
+    on nobody takes anything new under the key, wherever the reader's own place comes.
+    """
+    for number, (peer, reached) in enumerate(cuts.items(), 1):
+        yield peer, Revocation(key=key, cuts=reached)
+        if number % (TOLD_MAX - 1) == 0 and number < len(cuts):
+            yield None, Revocation(key=key)
+    yield None, Revocation(key=key)
+
+
 @dataclass(frozen=True, slots=True)
 class _Published:
     number: int
@@ -85,6 +112,9 @@ class Directory:
         for number, one, full in self._told_in_full(told):
             self._learn(full)
             self.lines[number - 1] = one
+        return self._add(fresh)
+
+    def _add(self, fresh: Sequence[tuple[Told, Line | None]]) -> int:
         for one, line in fresh:
             if line is not None:
                 self._learn(line)
@@ -103,18 +133,13 @@ class Directory:
 
     def catch_up(self, other: "Directory") -> None:
         """Adds what another reading of the same directory has beyond this one; of another root's, nothing."""
-        with contextlib.suppress(BadDirectory):
-            while other.root == self.root and self.take_more(other.lines):
-                pass
-
-    def take_more(self, lines: Sequence[Told]) -> int:
-        """Adds the next lines of a whole directory, as many as one letter holds; returns how many. Raises BadDirectory."""
-        return self.take(Lines(agency=self.agency, first=self.size + 1, lines=tuple(lines[self.size : self.size + TOLD_MAX])))
+        if other.root == self.root:
+            with contextlib.suppress(BadDirectory):
+                self._add(self._following(other.lines[self.size :]))
 
     def take_whole(self, lines: Sequence[Told]) -> None:
         """Adds every line of a whole directory; raises BadDirectory, also where it ends in digests that no signed line follows."""
-        while self.take_more(lines):
-            pass
+        self._add(self._following(lines[self.size :]))
         if self.size < len(lines):
             raise BadDirectory("The directory of %(agency)s ends in what nobody has signed.", agency=self.agency)
 
@@ -129,9 +154,13 @@ class Directory:
         """What is new of some lines, up to the last that is told in full, and what each of those says."""
         if told.agency != self.agency or told.first > self.size + 1:
             raise BadDirectory("These lines do not follow on what is known of %(agency)s.", agency=self.agency)
+        return self._following(told.lines[self.size + 1 - told.first :])
+
+    def _following(self, lines: Sequence[Told]) -> list[tuple[Told, Line | None]]:
+        """The same of lines that follow on what is known, however many."""
         fresh: list[tuple[Told, Line | None]] = []
         before = self._before
-        for number, one in enumerate(told.lines[self.size + 1 - told.first :], self.size + 1):
+        for number, one in enumerate(lines, self.size + 1):
             if number > LINES_MAX:
                 raise BadDirectory("The directory of %(agency)s is longer than any can be.", agency=self.agency)
             line = None if one.signed is None else self._read(one.signed)
@@ -195,11 +224,16 @@ class Directory:
 
     def given_up(self, reader: str) -> dict[bytes, dict[UUID, int]]:
         """The keys that were given up, each with how far it reaches in the lives of the stream to `reader`: no further than 0 in
-        those that are not named."""
-        return {id_: dict(self._cuts.get((id_, reader), {})) for id_ in self._revoked}
+        those that are not named.
+
+        A key whose line for `reader` was not read is left out: it may follow in the next letter, or be told as its digest so far,
+        and what is held against a word is never taken back.
+        """
+        return {id_: dict(self._cuts[id_, reader]) for id_ in self._revoked if (id_, reader) in self._cuts}
 
     def reaches(self, id_: bytes, reader: str, incarnation: UUID, seq: int) -> bool:
-        """Whether a slot of the stream to `reader` may stand under this key: any, until it was revoked."""
+        """Whether a slot of the stream to `reader` may stand under this key: any, until it was revoked; from then on none until the
+        line for `reader` was read, and what is refused meanwhile is asked for again when it was."""
         return id_ not in self._revoked or seq <= self._cuts.get((id_, reader), {}).get(incarnation, 0)
 
     def newest(
@@ -216,10 +250,14 @@ class Directory:
         return max(good)[1] if good else None
 
     def told_to(self, reader: str, first: int) -> Lines:
-        """Lines from a number on, as one peer is told them: those for another as their digests."""
+        """Lines from a number on, as one peer is told them: those for another as their digests.
+
+        No more than up to the last that is told in full: nobody takes what comes after it, and the next letter would not follow.
+        """
         lines = []
         for told in self.lines[first - 1 : first - 1 + TOLD_MAX]:
             line = None if told.signed is None else Line.model_validate_json(told.signed[SIGNATURE_BYTES:])
             is_anothers = line is not None and line.to not in (None, reader)
             lines.append(Told(digest=_digest(told)) if is_anothers else told)
-        return Lines(agency=self.agency, first=first, lines=tuple(lines))
+        upto = max((n for n, one in enumerate(lines, 1) if one.signed is not None), default=len(lines))
+        return Lines(agency=self.agency, first=first, lines=tuple(lines[:upto]))

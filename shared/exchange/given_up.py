@@ -1,7 +1,8 @@
 """Words that are here already when the key that they are signed with is given up, above the place that the revocation names.
 
 What was applied stands, because people have acted on it, and somebody is told, once, of each word; what waits or is parked is
-never applied. What comes later is not opened at all (`shared.exchange.seal`).
+never applied. What comes later is not opened at all (`shared.exchange.seal`). Until the line that names the place in the stream
+to us was read nothing here is touched: none of this is taken back.
 """
 
 from collections.abc import Mapping, Sequence

@@ -187,8 +187,12 @@ class Reconciler:
                 break
 
     async def _learn_keys(self, peer: str, line: Line) -> int:
-        """Asks for what we do not know of the peer's directory; returns how many lines were new."""
-        return await self._letters.take_lines(peer, await line.directory(peer, self._seal.knows_in_full(peer)))
+        """Asks for what we do not know of the peer's directory, an answer's worth at a time; returns how many lines were new."""
+        new = more = await self._letters.take_lines(peer, await line.directory(peer, self._seal.knows_in_full(peer)))
+        while more:
+            more = await self._letters.take_lines(peer, await line.directory(peer, self._seal.knows(peer)))
+            new += more
+        return new
 
     async def _agree(self, peer: str, line: Line, *, signs: bool = False) -> bool:
         """One exchange of hashes; where they differ, or a hash is not enough, of whole statements. True where the pair is in step.

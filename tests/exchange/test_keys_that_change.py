@@ -14,7 +14,7 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import col
 
-from shared.contracts.wire.directory import Lines, Told, Use
+from shared.contracts.wire.directory import TOLD_MAX, Lines, Told, Use
 from shared.contracts.wire.envelope import Header, Kind, Unopenable, unsigned, unwrap
 from shared.exchange.custody import check_bundle, make_bundle
 from shared.exchange.direct import NotOpened, StreamName
@@ -26,7 +26,7 @@ from shared.exchange.keyring import HYBRID, X25519, Keyring
 from shared.exchange.letters import Letters
 from shared.exchange.receipts import ASK_AGAIN, STILL
 from shared.exchange.reconcile import Reconciler
-from shared.exchange.seal import KeyedSeal
+from shared.exchange.seal import KeyedSeal, KeyGivenUp
 from shared.exchange.tables import DirectoryLine, Stream
 from shared.exchange.verify import verify
 from shared.kit.db import Transaction
@@ -367,9 +367,9 @@ async def test_past_a_broker_that_is_gone_a_new_key_is_asked_for_on_the_direct_l
     report = await reconciler.reconcile("police", line)
     assert (report.in_step, report.received, report.away) == (True, 1, None)
     assert health.node.applied == [(subject, 0)]
-    assert line.asked == [2]
+    assert line.asked == [2, 5]  # until there is no more
     assert (await reconciler.reconcile("police", line)).in_step
-    assert line.asked == [2]  # once
+    assert line.asked == [2, 5]  # once
 
 
 async def test_past_a_broker_that_is_gone_a_destroyed_key_is_replaced_on_the_direct_line(ends: tuple[End, End]) -> None:
@@ -384,12 +384,12 @@ async def test_past_a_broker_that_is_gone_a_destroyed_key_is_replaced_on_the_dir
     line = Direct(police, "health")
     reconciler = Reconciler(health.node.database, "health", health.seal, health.node.inbox, health.letters)
     report = await reconciler.reconcile("police", line)
-    assert (report.in_step, report.away, line.asked) == (False, None, [2])  # the desk has yet to fetch what it lacks
+    assert (report.in_step, report.away, line.asked) == (False, None, [2, 3])  # the desk has yet to fetch what it lacks
     await police.letters.take_lines("health", health.holder.directory.told_to("police", 3).to_bytes())
     police.holder.opening.clear()  # and now nothing newer is told
     police.seal.refresh()
     report = await reconciler.reconcile("police", line)
-    assert (report.in_step, line.asked) == (False, [2, 3])
+    assert (report.in_step, line.asked) == (False, [2, 3, 3])
     assert report.away is not None
     assert report.away.startswith("It could not be opened")
 
@@ -556,4 +556,156 @@ async def test_what_stands_above_a_cut_is_its_senders_to_explain_and_spoils_no_b
         bundle = (await make_bundle(tx, health.seal, subject, [subject])).to_bytes()
     check = check_bundle(bundle)
     assert check.faults == []
-    assert [one.data and one.data["step"] for one in check.shown] == [0, None]
+    assert [one.data and one.data["step"] for one in check.shown] == [0]  # and nobody else has signed for place 2
+
+
+# --- before more peers than a letter holds ----------------------------------------------------------------------------
+
+MANY = [1, TOLD_MAX - 1, TOLD_MAX, TOLD_MAX + 1, 2 * TOLD_MAX + 5]
+
+
+@pytest.mark.parametrize("count", MANY)
+async def test_past_a_broker_that_is_gone_its_own_place_is_read_before_any_number_of_peers(
+    ends: tuple[End, End], count: int
+) -> None:
+    police, health = ends
+    old = police.holder.directory.newest(Use.SIGN)
+    assert old is not None
+    new_signer(police)
+    police.holder.revoke(old, {f"clinic_{number:02}": {} for number in range(count - 1)} | {"health": {}})
+    new_signer(police)
+    await police.node.say("health", new_subject(), 0)
+    await police.node.number("health")
+    reconciler = Reconciler(health.node.database, "health", health.seal, health.node.inbox, health.letters)
+    report = await reconciler.reconcile("police", Direct(police, "health"))
+    assert (report.in_step, report.received) == (True, 1)
+    assert health.seal.given_up("police") == {old: {}}
+
+
+async def replace_and_give_up(police: End, health: End, count: int, cuts: dict[str, dict[UUID, int]] | None = None) -> bytes:
+    """The desk's first key is replaced, which the clinic hears, and given up before so many peers, of which the clinic is last."""
+    old = police.holder.directory.newest(Use.SIGN)
+    assert old is not None
+    new_signer(police)
+    await by_broker(health, police)
+    await by_broker(police, health)
+    await by_broker(health, police)
+    police.holder.revoke(old, {f"clinic_{number:02}": {} for number in range(count - 1)} | (cuts or await reached(police)))
+    new_signer(police)
+    return old
+
+
+async def is_told_all(police: End, health: End) -> bool:
+    """One more letter, and what comes with it; whether the clinic knows the desk's directory then."""
+    await by_broker(police, health)
+    await by_broker(health, police)
+    return health.seal.knows("police") == police.holder.directory.size
+
+
+async def held_words(police: End, health: End) -> dict[UUID, str]:
+    """The states of words under the desk's first key at the clinic: one that was applied, one that waits, one that is parked."""
+    await speak(police, health, range(1))
+    subject = new_subject()
+    for step in range(2):
+        await police.node.say("health", subject, step)
+    _, second = await police.node.number("health")
+    await health.node.hear("police", [second])
+    health.node.broken = True
+    await police.node.say("health", new_subject(), 0, fails="once")
+    await health.node.hear("police", await police.node.number("health"))
+    health.node.broken, health.node.troubles = False, []
+    states = await health.node.inbox_states()
+    assert sorted(states.values()) == ["applied", "parked", "waiting"]
+    return states
+
+
+@pytest.mark.parametrize("count", MANY)
+async def test_before_any_number_of_peers_nothing_honest_is_held_against_by_letters(
+    pair: Pair, ends: tuple[End, End], count: int
+) -> None:
+    police, health = ends
+    states = await held_words(police, health)
+    look = GivenUp(health.node.database, health.seal, health.node, ["police"])
+    await replace_and_give_up(police, health, count)
+    letters = 1
+    while not await is_told_all(police, health):
+        await look.look()
+        letters += 1
+    assert letters <= 2 + count // (TOLD_MAX - 1)
+    pair.clock.advance(AGAIN_AFTER)
+    await look.look()
+    assert (health.node.troubles, await health.node.inbox_states()) == ([], states)
+    (parked,) = [event_id for event_id, state in states.items() if state == "parked"]
+    assert await health.node.inbox.retry("police", parked)
+    await health.node.hear("police", await police.node.due("health"))
+    await health.node.inbox.sweep()
+    assert set((await health.node.inbox_states()).values()) == {"applied"}
+
+
+@pytest.mark.parametrize("count", MANY)
+async def test_before_any_number_of_peers_what_a_thief_said_above_the_place_is_told_once_its_place_is_read(
+    ends: tuple[End, End], count: int
+) -> None:
+    police, health = ends
+    await speak(police, health, range(2))
+    honest = await reached(police)
+    await speak(police, health, range(2, 4))
+    thief = KeyedSeal(
+        Keyring(police.holder.as_read_by("police"), {"health": health.holder.as_read_by("police")}, police.holder.signing[:], [])
+    )
+    old = await replace_and_give_up(police, health, count, honest)
+    while old not in health.seal.given_up("police"):
+        assert health.node.troubles == []
+        await is_told_all(police, health)
+        if not health.seal.directory_of("police").is_revoked(old):
+            continue
+        for header in (STATEMENT, STATEMENT.model_copy(update={"kind": Kind.EVENT, "seq": 5, "salt": b"s" * 16})):
+            with pytest.raises(KeyGivenUp):  # also while the clinic's own place is still to come
+                health.seal.open(thief.seal(thief.sign(header, b"{}"), "health"), "police")
+    assert health.node.troubles == ["key_given_up"]
+
+
+async def test_a_word_that_comes_before_its_readers_place_is_asked_for_again_and_applied(pair: Pair, ends: tuple[End, End]) -> None:
+    police, health = ends
+    await by_broker(health, police)
+    subject = new_subject()
+    await police.node.say("health", subject, 0)
+    (event,) = await police.node.number("health")  # it lies on the broker while the key is given up
+    old = await replace_and_give_up(police, health, TOLD_MAX + 1)
+    while not health.seal.directory_of("police").is_revoked(old):
+        assert not await is_told_all(police, health)
+    assert health.seal.given_up("police") == {}
+    with pytest.raises(KeyGivenUp):
+        health.seal.open(event, "police")
+    await health.letters.note_unopenable("police", event, ("refnet.police.to.health.v1", 0, 0), "its signer's key is revoked")
+    assert await is_told_all(police, health)
+    pair.clock.advance(ASK_AGAIN + STILL)
+    await by_broker(health, police)
+    await health.node.hear("police", await police.node.due("health"))
+    assert health.node.applied == [(subject, 0)]
+    assert health.node.troubles == ["unopenable"]
+
+
+@pytest.mark.parametrize("count", MANY)
+async def test_a_directory_that_is_brought_by_hand_is_held_against_nothing_honest_whole_or_cut_short(
+    pair: Pair, ends: tuple[End, End], count: int
+) -> None:
+    police, health = ends
+    states = await held_words(police, health)
+    old = police.holder.directory.newest(Use.SIGN)
+    assert old is not None
+    cuts: dict[str, dict[UUID, int]] = {f"clinic_{number:02}": {} for number in range(count - 1)}
+    cuts |= await reached(police)
+    new_signer(police)
+    police.holder.revoke(old, cuts)
+    lines = police.holder.directory.lines
+    for upto in (TOLD_MAX + 2, TOLD_MAX + 3, len(lines)):
+        brought = Directory("police", police.holder.directory.root)
+        brought.take_whole(lines[:upto])
+        seal = KeyedSeal(ring_of(health.holder, {"police": brought}))
+        look = GivenUp(health.node.database, seal, health.node, ["police"])
+        await look.look()
+        pair.clock.advance(AGAIN_AFTER)
+        await look.look()
+        assert (health.node.troubles, await health.node.inbox_states()) == ([], states)
+    assert seal.given_up("police") == {old: cuts["health"]}

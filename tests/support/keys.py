@@ -7,7 +7,7 @@ from uuid import UUID
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from shared.contracts.wire.directory import Cut, Key, Line, Lines, Revocation, Told, Use
-from shared.exchange.directory import Directory, key_id, sign_line
+from shared.exchange.directory import Directory, key_id, revocation, sign_line
 from shared.exchange.keyring import ED25519_SUITE, X25519, Keyring, SealKey
 from shared.exchange.seal import KeyedSeal
 
@@ -51,10 +51,9 @@ class Holder:
 
     def revoke(self, id_: bytes, cuts: dict[str, dict[UUID, int]]) -> None:
         """Gives a key up: each reader is told how far its stream goes under it."""
-        for reader, reached in cuts.items():
-            told = tuple(Cut(incarnation=life, upto=upto) for life, upto in reached.items())
-            self.write(revokes=Revocation(key=id_, cuts=told), to=reader)
-        self.write(revokes=Revocation(key=id_))
+        told = {reader: tuple(Cut(incarnation=life, upto=upto) for life, upto in one.items()) for reader, one in cuts.items()}
+        for to, revokes in revocation(id_, told):
+            self.write(revokes=revokes, to=to)
 
     def as_read_by(self, reader: str) -> Directory:
         """This directory as a peer has it."""

@@ -12,15 +12,17 @@ import pytest
 import yaml
 from keystores import with_keys
 from schema import sqlite_at_head
+from stations import STATION, content_with_stations
 
 import services.demo
 from services.doctor import DESTROYED_WITHIN, examine
 from services.keeper import PASSPHRASE, Keeper
 from services.keys import KeyFolder, Keys, load_keyring, make_missing, make_new
 from services.settings import SECRET_CHARACTERS_MIN, Settings
-from shared.contracts.wire.directory import Use
+from services.stations import revoke
+from shared.contracts.wire.directory import TOLD_MAX, Use
 from shared.contracts.wire.envelope import Header, Kind, Unopenable
-from shared.exchange.directory import fingerprint
+from shared.exchange.directory import Directory, fingerprint
 from shared.exchange.keyring import X25519
 from shared.exchange.retired import KEPT
 from shared.exchange.seal import KeyedSeal
@@ -225,6 +227,62 @@ def test_the_next_rotation_gives_up_the_signing_key_that_was_replaced_before_fro
     assert [found.reaches(first, "health", life, seq) for seq in (3, 4)] == [True, False]
     signing = [one["state"] for one in keeper(tmp_path).listed()["keys"] if one["use"] == "sign"]
     assert signing == ["revoked", "old", "in use"]
+
+
+@pytest.mark.parametrize("spoken_to", [0, 1, TOLD_MAX - 1, TOLD_MAX, TOLD_MAX + 1, 2 * TOLD_MAX + 5])
+def test_every_peer_of_however_many_learns_by_letter_from_where_its_own_stream_a_key_is_given_up(
+    tmp_path: Path, spoken_to: int
+) -> None:
+    database, life = with_keys(sqlite_at_head(tmp_path / "police.db", "police")), UUID(int=7)
+    peers = {f"peer_{number:02}": number + 3 for number in range(spoken_to)}
+
+    async def say() -> None:
+        async with database.write() as tx:
+            tx.session.add_all([Stream(recipient=peer, incarnation=life, size=size) for peer, size in peers.items()])
+        await database.close()
+
+    keeper(tmp_path).new("x25519")
+    folder = KeyFolder(tmp_path, "police")
+    first = folder.own().newest(Use.SIGN)
+    assert first is not None
+    asyncio.run(say())
+    keeper(tmp_path).rotate("x25519", None)
+    keeper(tmp_path).rotate("x25519", None)
+    own = folder.own()
+    for peer in (*peers, "health", "social_welfare"):  # nothing was ever said to these two, and so they are told
+        place = {first: {life: peers[peer]} if peer in peers else {}}
+        read = Directory("police", own.root)
+        while read.take(own.told_to(peer, read.size + 1)):
+            assert read.given_up(peer) in ({}, place)
+        assert (read.size, read.given_up(peer)) == (own.size, place)
+
+
+@pytest.mark.parametrize("clinics", [0, TOLD_MAX - 4, TOLD_MAX - 3, TOLD_MAX - 2, 2 * TOLD_MAX + 2])
+def test_every_peer_of_however_many_learns_by_letter_from_where_a_stolen_stations_keys_are_given_up(
+    tmp_path: Path, clinics: int
+) -> None:
+    """39, 40, 41 and 85 peers: three have every station, and these are clinics."""
+    content, life = content_with_stations(STATION), UUID(int=7)
+    for number in range(clinics):
+        place = {"name": "Clinic", "district": "ndola", "services": ["acute_care"], "posts": ["duty_nurse", "clinic_in_charge"]}
+        facilities = {f"clinic_{number:02}": place, f"clinic_{number:02}_2": {**place, "name": "2"}}
+        content["agencies"][f"clinic_{number:02}"] = {"kind": "health", "name": "Clinics", "facilities": facilities}
+        content["pairs"].append([STATION, f"clinic_{number:02}"])
+    (tmp_path / "network.yaml").write_text(yaml.safe_dump(content))
+    settings, folder = Settings.model_validate({"REFNET_HOME": str(tmp_path)}), KeyFolder(tmp_path, STATION)
+    make_new(folder, NOW, None)
+    key = folder.own().newest(Use.SIGN)
+    assert key is not None
+    peers = settings.network_with(STATION).peers_of(STATION)
+    held_there = {peer: {life: number} for number, peer in enumerate(peers)} | {"police": {}}
+    revoke(settings, STATION, folder.private / "root.pem", None, held_there, NOW)
+    own = folder.own()
+    assert own.newest(Use.SEAL) is None
+    for peer in peers:
+        read = Directory(STATION, own.root)
+        while read.take(own.told_to(peer, read.size + 1)):
+            assert read.given_up(peer) in ({}, {key: held_there[peer]})
+        assert (read.size, read.newest(Use.SEAL), read.given_up(peer)) == (own.size, None, {key: held_there[peer]})
 
 
 def test_a_rotation_where_no_database_answers_makes_keys_and_says_what_still_stands(tmp_path: Path) -> None:

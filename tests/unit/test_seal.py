@@ -1,12 +1,15 @@
 """Sealing and signing: what is opened is what was said, by whom and to whom it was said; anything else is unopenable."""
 
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from uuid import UUID, uuid4
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from keys import Holder, ring
 
-from shared.contracts.wire.directory import TOLD_MAX, Key, Lines, Revocation, Told, Use
+from shared.contracts.wire.directory import TOLD_MAX, Cut, Key, Lines, Revocation, Told, Use
 from shared.contracts.wire.envelope import (
     OUTER_BYTES,
     PADDED_BYTES,
@@ -321,3 +324,156 @@ def test_a_whole_directory_is_read_though_a_piece_of_it_ends_in_a_digest() -> No
     assert read.lines == lines
     with pytest.raises(BadDirectory, match="ends in what nobody has signed"):
         Directory("police", holder.directory.root).take_whole(lines[:TOLD_MAX])
+
+
+# --- a key that is given up before many peers -------------------------------------------------------------------------
+
+MANY = [0, 1, TOLD_MAX - 1, TOLD_MAX, TOLD_MAX + 1, 2 * TOLD_MAX + 5]
+
+
+def peers_of(count: int) -> list[str]:
+    return [f"peer_{number:02}" for number in range(count)]
+
+
+def place_of(peer: str) -> int:
+    """How far the stream to a peer goes, another for each."""
+    return int(peer[-2:]) + 3
+
+
+def given_up_before(count: int) -> tuple[Holder, bytes]:
+    """Police whose first key was replaced and given up, as a keeper does both; and that key."""
+    holder = Holder("police")
+    old = holder.directory.newest(Use.SIGN)
+    assert old is not None
+    holder.new_signer()
+    holder.revoke(old, {peer: {LIFE: place_of(peer)} for peer in peers_of(count)})
+    holder.new_signer()
+    return holder, old
+
+
+def as_once_written(count: int, *, by_a_station: bool = False) -> tuple[Holder, bytes]:
+    """The same as it was written before: by the keeper with a line for all after each 39, by a station with none between."""
+    holder = Holder("police")
+    old = holder.directory.newest(Use.SIGN)
+    assert old is not None
+    holder.new_signer()
+    for number, peer in enumerate(peers_of(count), 1):
+        holder.write(revokes=Revocation(key=old, cuts=(Cut(incarnation=LIFE, upto=place_of(peer)),)), to=peer)
+        if number % (TOLD_MAX - 1) == 0 and not by_a_station:
+            holder.write(revokes=Revocation(key=old))
+    holder.write(revokes=Revocation(key=old))
+    holder.new_signer()
+    return holder, old
+
+
+def letters_to(holder: Holder, read: Directory, reader: str, first: int) -> Iterator[Lines]:
+    """Letters one after another as an agency writes them, until its reader knows everything; each is taken here."""
+    while first <= holder.directory.size:
+        told = holder.directory.told_to(reader, first)
+        yield told
+        assert read.take(told) == read.size + 1 - first, "the next letter follows on what was taken of this one"
+        assert read.size >= first, "a letter tells something"
+        first = read.size + 1
+
+
+def told_in_full_or_not(holder: Holder, reader: str) -> list[Told]:
+    """The whole directory as one reader is told it."""
+    lines = list[Told]()
+    while len(lines) < holder.directory.size:
+        lines += holder.directory.told_to(reader, len(lines) + 1).lines
+    return lines
+
+
+def check_says_no_more(read: Directory, reader: str, old: bytes) -> bool:
+    """Whatever was read: nothing is held against a word but by the reader's own place. Whether it may be yet."""
+    held = read.given_up(reader)
+    assert held in ({}, {old: {LIFE: place_of(reader)}})
+    if read.is_revoked(old):  # from the first line for all on nothing new comes in above the place, be it known yet or not
+        assert not read.reaches(old, reader, LIFE, place_of(reader) + 1)
+    return bool(held)
+
+
+@pytest.mark.parametrize("count", MANY)
+def test_a_key_is_given_up_before_any_number_of_peers_by_letters_alone(count: int) -> None:
+    holder, old = given_up_before(count)
+    for reader in peers_of(count):
+        for first in (1, 3):  # as at a start, and to one who had the directory's file
+            read = Directory("police", holder.directory.root)
+            read.take(holder.directory.told_to(reader, 1)) if first == 1 else read.take_whole(holder.directory.lines[:2])
+            letters = 0
+            for told in letters_to(holder, read, reader, read.size + 1):
+                check_says_no_more(read, reader, old)
+                assert told.lines[-1].signed is not None, "digests at the end are told in vain"
+                letters += 1
+            assert letters <= 2 + count // (TOLD_MAX - 1)
+            assert (read.size, check_says_no_more(read, reader, old)) == (holder.directory.size, True)
+            assert [read.reaches(old, reader, LIFE, place_of(reader) + more) for more in (0, 1)] == [True, False]
+            assert [one.signed is None for one in read.lines].count(True) == count - 1, "another's place is told to nobody else"
+
+
+@pytest.mark.parametrize("count", MANY)
+def test_a_key_stops_in_the_first_letter_wherever_the_readers_place_comes(count: int) -> None:
+    """Whoever has stolen it says nothing more from there on, though the place that is the reader's may be letters away."""
+    holder, old = given_up_before(count)
+    for reader in (*peers_of(count)[-1:], "stranger_99"):
+        read = Directory("police", holder.directory.root)
+        read.take_whole(holder.directory.lines[:3])  # it knows all that came before
+        read.take(holder.directory.told_to(reader, 4))
+        assert read.is_revoked(old)
+        assert not read.reaches(old, reader, LIFE, place_of(reader) + 1)
+        assert read.given_up(reader) == {} if count > TOLD_MAX - 1 or reader == "stranger_99" else {old: {LIFE: place_of(reader)}}
+
+
+WRITTEN: dict[str, Callable[[int], tuple[Holder, bytes]]] = {
+    "now": given_up_before,
+    "by the keeper once": as_once_written,
+    "by a station once": partial(as_once_written, by_a_station=True),
+}
+
+
+@pytest.mark.parametrize("written", WRITTEN)
+@pytest.mark.parametrize("count", MANY)
+def test_lines_that_are_cut_short_changed_about_or_hidden_say_no_more_than_was_signed(count: int, written: str) -> None:
+    holder, old = WRITTEN[written](count)
+    peers = peers_of(count)
+    for reader in {*peers[:1], *peers[TOLD_MAX - 2 : TOLD_MAX + 1], *peers[-1:]}:
+        told = told_in_full_or_not(holder, reader)
+        (own,) = [n for n, one in enumerate(told) if f'"to":"{reader}"'.encode() in (one.signed or b"")]
+        for upto in range(len(told) + 1):
+            read = Directory("police", holder.directory.root)
+            take_file(read, told[:upto])
+            assert check_says_no_more(read, reader, old) <= (upto > own)
+        assert check_says_no_more(read, reader, old)
+        read = Directory("police", holder.directory.root)
+        take_file(read, [Told(digest=digest_of(one.signed or b"")) if n == own else one for n, one in enumerate(told)])
+        assert (read.is_revoked(old), check_says_no_more(read, reader, old)) == (True, False)
+        read.take(Lines(agency="police", first=own + 1, lines=(told[own],)))  # the agency tells its lines from the first on
+        assert check_says_no_more(read, reader, old)
+        for wrong in ([*told[:own], told[own + 1], told[own], *told[own + 2 :]], [*told[:own], *told[own + 1 :]]):
+            read = Directory("police", holder.directory.root)
+            take_file(read, wrong)
+            assert (read.size, check_says_no_more(read, reader, old)) == (0, False)
+
+
+def take_file(read: Directory, lines: Sequence[Told]) -> None:
+    """Takes lines as a file or a bundle holds them, whole or not."""
+    with contextlib.suppress(BadDirectory):
+        read.take_whole(lines)
+
+
+@pytest.mark.parametrize("count", MANY)
+def test_a_directory_of_before_is_read_from_its_file_and_by_the_keepers_letters(count: int) -> None:
+    for by_a_station in (False, True):
+        holder, old = as_once_written(count, by_a_station=by_a_station)
+        for reader in peers_of(count)[-2:]:
+            read = Directory("police", holder.directory.root)
+            read.take_whole(holder.directory.lines)
+            assert check_says_no_more(read, reader, old)
+            again = Directory("police", holder.directory.root)
+            again.catch_up(read)
+            assert again.lines == read.lines
+            if not by_a_station:
+                read = Directory("police", holder.directory.root)
+                for _ in letters_to(holder, read, reader, 1):
+                    check_says_no_more(read, reader, old)
+                assert (read.size, check_says_no_more(read, reader, old)) == (holder.directory.size, True)
