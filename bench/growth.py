@@ -89,9 +89,13 @@ class GrownAgency(FullAgency):
         relay = Relay(self.database, KIND, self._seal(KIND), _nowhere, self.hooks)
         while await relay.cycle() or await number_feed(self.database):
             pass
+        keys = self.database.keys
+        assert keys is not None
         async with connected(url) as connection:
-            await stamps.copy_stories(connection, ended, referrals - OPEN, referrals)
-            self.open_referral, self.case = await stamps.copy_stories(connection, waiting, OPEN, referrals, after=referrals - OPEN)
+            await stamps.copy_stories(connection, ended, referrals - OPEN, referrals, keys)
+            self.open_referral, self.case = await stamps.copy_stories(
+                connection, waiting, OPEN, referrals, keys, after=referrals - OPEN
+            )
             await connection.execute("VACUUM ANALYZE")
 
     async def _hear(self, referral: UUID) -> None:

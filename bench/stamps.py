@@ -4,7 +4,7 @@ A pattern row is copied with fresh ids, so its shape is the handlers' own and ne
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -14,8 +14,9 @@ from shared.casework.cases.tables import Case, Incident
 from shared.casework.consents.tables import Consent
 from shared.casework.referrals.tables import Referral, ReferralFact
 from shared.exchange.tables import Activity, InboxRow, OutboxRow, ReceivedSlot, Subject
+from shared.kit.bulk import array_type
 from shared.kit.keystore import OWN, Keystore
-from shared.kit.sealed import Under, sealed_columns
+from shared.kit.sealed import NOBODY, Under, sealed_columns
 
 RAW_BACKLOG = f"""
     WITH fresh AS (INSERT INTO referral SELECT gen_random_uuid(), '{json.dumps(referral_data())}' FROM generate_series(1, $count)
@@ -28,16 +29,15 @@ RAW_BACKLOG = f"""
 CASES = """
     CREATE TEMPORARY TABLE fresh AS
     SELECT gen_random_uuid() AS case_id, gen_random_uuid() AS incident_id, n FROM generate_series(1, $count) AS n;
-    INSERT INTO casework_cases (id, number, circle, circle_version, facility, is_received, needs, told_under, opened_at)
-    SELECT case_id, 'B-' || n, gen_random_uuid(), 1, $facility, false, $needs, '{}', now() FROM fresh;
-    INSERT INTO casework_incidents (id, case_id, incident_type, contexts, earliest_at, latest_at, given, recorded_at, recorded_by)
-    SELECT incident_id, case_id, $type, $none, $earliest, $latest, $none, now(), gen_random_uuid() FROM fresh;
+    INSERT INTO casework_cases (id, number, circle, circle_version, facility, is_received, told_under, opened_at)
+    SELECT case_id, 'B-' || n, gen_random_uuid(), 1, $facility, false, '{}', now() FROM fresh;
+    INSERT INTO casework_incidents (id, case_id, recorded_at, recorded_by)
+    SELECT incident_id, case_id, now(), gen_random_uuid() FROM fresh;
     INSERT INTO casework_consents
-        (id, case_id, recipient, purpose, items, basis, how, language, interpreter, explained_by, given_at, version)
-    SELECT gen_random_uuid(), case_id, $recipient, 'care', '["req", "needs", "fb"]', 'consent', 'spoken', $language, false,
+        (id, case_id, recipient, purpose, items, basis, how, interpreter, explained_by, given_at, version)
+    SELECT gen_random_uuid(), case_id, $recipient, 'care', '["req", "needs", "fb"]', 'consent', 'spoken', false,
         gen_random_uuid(), now(), 1 FROM fresh;
     DROP TABLE fresh;
-    ANALYZE;
 """
 
 
@@ -48,25 +48,39 @@ async def issue_many_raw(desk: Any, count: int) -> None:
 
 async def prepare_cases(desk: Any, facility: str, recipient: str, count: int, keys: Keystore) -> None:
     """Cases with an incident and a consent each, as a desk leaves them before it refers. Each has its key; what all of them say is
-    sealed once, under one of its own, and copied: opening it costs the same."""
+    sealed under one of its own: opening it costs the same."""
     now = datetime.now(UTC)
-
-    def sealed(table: Any, name: str, value: Any) -> str:
-        held = sealed_columns(table)[name].seal(Under(OWN, value), keys)
-        assert held is not None
-        return f"'\\x{held.hex()}'"
-
-    values = {
-        "$count": str(count), "$facility": f"'{facility}'", "$recipient": f"'{recipient}'",
-        "$needs": sealed(Case, "needs", referral_data()["needs"]), "$type": sealed(Incident, "incident_type", "rape"),
-        "$none": "NULL", "$earliest": sealed(Incident, "earliest_at", now - timedelta(hours=9)),
-        "$latest": sealed(Incident, "latest_at", now - timedelta(hours=8)), "$language": sealed(Consent, "language", "bem"),
+    happened = {"incident_type": "rape", "earliest_at": now - timedelta(hours=9), "latest_at": now - timedelta(hours=8)}
+    said: dict[type[Any], dict[str, Any]] = {
+        Case: {"needs": referral_data()["needs"]}, Incident: happened, Consent: {"language": "bem"}
     }  # fmt: skip
     statements = CASES
-    for name, value in values.items():
+    for name, value in {"$count": str(count), "$facility": f"'{facility}'", "$recipient": f"'{recipient}'"}.items():
         statements = statements.replace(name, value)
     await desk.execute(statements)
+    for table, values in said.items():
+        about = "id" if table is Case else "case_id"
+        rows = await desk.fetch(f"SELECT id, {about} AS about FROM {table.__tablename__}")
+        await _write(desk, table, [(row["id"], row["about"], values) for row in rows], keys)
+    await desk.execute("ANALYZE")
     await keys.given([row["id"], row["circle"]] for row in await desk.fetch("SELECT id, circle FROM casework_cases"))
+
+
+async def _write(connection: Any, table: type[Any], rows: Sequence[tuple[Any, UUID, Mapping[str, Any]]], keys: Keystore) -> None:
+    """Seals values into rows that are there: each row's key, what it is about, and its values, which have the same names in all."""
+    if not rows:
+        return
+    columns, (key,) = sealed_columns(table), table.__table__.primary_key.columns
+    names = list(rows[0][2])
+    sealed = [[columns[name].seal(Under(OWN, said[name], about), keys) for _, about, said in rows] for name in names]
+    sets = ", ".join(f'"{name}" = v.v{n}' for n, name in enumerate(names))
+    arrays = ", ".join(f"${n}::bytea[]" for n in range(2, len(names) + 2))
+    named = ", ".join(f"v{n}" for n in range(len(names)))
+    await connection.execute(
+        f"UPDATE {table.__tablename__} AS t SET {sets} FROM unnest($1::{array_type(key)}, {arrays}) AS v(key, {named})"
+        f" WHERE t.{key.name} = v.key",
+        [place for place, _, _ in rows], *sealed,
+    )  # fmt: skip
 
 
 # What of a row is its own, in a copy of a referral that was just issued: everything else is the pattern's.
@@ -109,18 +123,46 @@ SAY = """
 
 async def issue_many(desk: Any, count: int, keys: Keystore) -> None:
     """Referrals that were issued and not numbered yet, each on a case of its own with its key; one has been issued before."""
+    said = sealed_columns(OutboxRow)["data"]
+    first = await desk.fetchval(
+        "SELECT uuid_send(event_id) || data FROM exchange_outbox WHERE type = 'referral.issued' ORDER BY position LIMIT 1"
+    )
     await desk.execute(FRESH.format(first=1, last=count))
     for table, (where, own) in ISSUED.items():
-        await desk.execute(_copies(table, where, own))
-    said = sealed_columns(OutboxRow)["data"]
-    first = await desk.fetchval("SELECT data FROM exchange_outbox WHERE type = 'referral.issued' ORDER BY position LIMIT 1")
+        await _copy(desk, table, where, own, keys)
     fresh = await desk.fetch("SELECT event, case_id, circle, pairwise FROM fresh ORDER BY n")
     await keys.given([row["case_id"], row["circle"]] for row in fresh)
     own = {"circle": "circle", "pairwise_code": "pairwise"}
     words = [{**said.open(first, keys), **{name: str(row[column]) for name, column in own.items()}} for row in fresh]
-    sealed = [said.seal(Under(row["circle"], word), keys) for row, word in zip(fresh, words, strict=True)]
+    sealed = [said.seal(Under(row["circle"], word, row["event"]), keys) for row, word in zip(fresh, words, strict=True)]
     await desk.execute(SAY, [row["event"] for row in fresh], sealed)
     await desk.execute("DROP TABLE fresh; ANALYZE")
+
+
+async def _copy(connection: Any, table: type[Any], where: str, own: Mapping[str, str], keys: Keystore) -> None:
+    """Copies pattern rows; what was sealed for them is sealed anew for the copies, in which it would not open."""
+    columns, key = {name: one for name, one in sealed_columns(table).items() if one.of}, list(table.__table__.primary_key.columns)
+    if not columns:
+        await connection.execute(_copies(table, where, own))
+        return
+    (of,) = {one.of for one in columns.values()}
+    quoted = ", ".join(f'"{name}"' for name in columns)
+    rows = f"SELECT {key[0].name} AS key, {of} AS about, {quoted} FROM {table.__tablename__}"
+    patterns = await connection.fetch(f"{rows} WHERE {where}")
+    said = {
+        row[name]: column.open((row["about"] or NOBODY).bytes + row[name], keys)
+        for row in patterns
+        for name, column in columns.items()
+        if row[name] is not None
+    }
+    before = {row["key"] for row in patterns}
+    await connection.execute(_copies(table, where, own))
+    for name in columns:
+        async with connection.transaction():
+            found = await connection.cursor(f'{rows} WHERE "{name}" = ANY($1)', list(said))
+            while page := await found.fetch(COPIES):
+                copies = [row for row in page if row["key"] not in before]
+                await _write(connection, table, [(r["key"], r["about"] or NOBODY, {name: said[r[name]]}) for r in copies], keys)
 
 
 def _copies(table: type[Any], where: str, own: Mapping[str, str]) -> str:
@@ -132,11 +174,14 @@ def _copies(table: type[Any], where: str, own: Mapping[str, str]) -> str:
     return f"INSERT INTO {table.__tablename__} ({columns}) SELECT {values} FROM {source} ORDER BY f.n"
 
 
+COPIES = 10_000  # rows sealed anew at once
 FEED_STEP = 64  # more numbers of the feed than one story takes
 STEP = "interval '10 minutes'"  # between referrals: a million of them are nineteen years
 
 
-async def copy_stories(connection: Any, referral: UUID, count: int, total: int, after: int = 0) -> tuple[UUID, UUID]:
+async def copy_stories(
+    connection: Any, referral: UUID, count: int, total: int, keys: Keystore, after: int = 0
+) -> tuple[UUID, UUID]:
     """Copies a referral's whole story, with its case, diary and events, at both ends of its lines.
 
     They are the `after`-th and following of `total`, which end now; returns (referral, case) of the last.
@@ -145,7 +190,7 @@ async def copy_stories(connection: Any, referral: UUID, count: int, total: int, 
     await connection.execute(FRESH.format(first=after + 1, last=after + count))
     for table, (where, own) in _story(str(referral), str(case)).items():
         times = {c.name: f"p.{c.name} - ({total} - f.n) * {STEP}" for c in table.__table__.columns if c.name.endswith("_at")}
-        await connection.execute(_copies(table, where, {**times, **own}))
+        await _copy(connection, table, where, {**times, **own}, keys)
     last = await connection.fetchrow("SELECT referral, case_id FROM fresh ORDER BY n DESC LIMIT 1")
     await connection.execute(
         "DROP TABLE fresh; UPDATE exchange_feed SET last = greatest(last, (SELECT max(feed_seq) FROM exchange_activity))"

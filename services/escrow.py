@@ -337,9 +337,9 @@ async def read_held(tx: Transaction, keys: Mapping[bytes, bytes]) -> list[dict[s
     found = []
     here = await (await tx.session.connection()).run_sync(lambda connection: set(inspect(connection).get_table_names()))
     for table in [table for table in SQLModel.metadata.sorted_tables if table.name in here]:
-        for column, label in [(c, c.type.label) for c in table.columns if isinstance(c.type, Sealed)]:
+        for column, sealed in [(c, c.type) for c in table.columns if isinstance(c.type, Sealed)]:
             for held in (await tx.session.execute(select(as_it_lies(column)))).scalars():
-                plain = opened_with(keys, label, bytes(held or b""))
+                plain = opened_with(keys, sealed.label, *sealed.parts(held or b""))
                 if plain is not None:
                     found.append({"table": table.name, "column": column.name, "value": plain.decode(errors="replace")})
     return found

@@ -48,7 +48,7 @@ LOCK_HEAD = """
 """
 NEXT = """
     SELECT position, event_id, lane_key, is_express, type, dataversion, subject, occurred_at, recorded_at, after, consent_id,
-        circle_version, traceparent, is_withheld, data
+        circle_version, traceparent, is_withheld, uuid_send(event_id) || data AS data
     FROM exchange_outbox WHERE recipient = $1 AND seq IS NULL AND position <> ALL($4::bigint[])
     ORDER BY (type = $2) DESC, is_acute DESC, position LIMIT $3 OFFSET $5 FOR UPDATE
 """

@@ -139,12 +139,14 @@ class OutboxRow(Row, table=True):
     occurred_at: datetime = Field(sa_type=UtcDateTime)
     recorded_at: datetime = Field(sa_type=UtcDateTime)
     traceparent: str | None = None
-    data: dict[str, Any] | None = Field(default=None, sa_type=Sealed("exchange_outbox.data", "lane_key"), nullable=True)
+    data: dict[str, Any] | None = Field(
+        default=None, sa_type=Sealed("exchange_outbox.data", "lane_key", of="event_id"), nullable=True
+    )
     incarnation: UUID | None = None
     seq: int | None = Field(default=None, sa_type=BigInteger)
     leaf: bytes | None = Field(default=None, sa_type=LargeBinary)
     root_after: bytes | None = Field(default=None, sa_type=LargeBinary)
-    inner: bytes | None = Field(default=None, sa_type=Sealed("exchange_outbox.inner", "lane_key", "bytes"), nullable=True)
+    inner: bytes | None = Field(default=None, sa_type=Sealed("exchange_outbox.inner", "lane_key", "bytes", of=""), nullable=True)
     is_due: bool = False
     sent_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     delivered_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
@@ -268,7 +270,7 @@ class InboxRow(Row, table=True):
     subject: UUID | None = None
     after: UUID | None = None
     consent_id: UUID | None = None
-    inner: bytes | None = Field(default=None, sa_type=Sealed("exchange_inbox.inner", "subject", "bytes"), nullable=True)
+    inner: bytes | None = Field(default=None, sa_type=Sealed("exchange_inbox.inner", "subject", "bytes", of=""), nullable=True)
     received_at: datetime = Field(sa_type=UtcDateTime)
     settled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     reason: str | None = None

@@ -41,6 +41,7 @@ HELD_S = 10.0  # what another process destroyed is forgotten here within this
 BUSY_S = 30.0  # a writer waits this long for the one before it: a commit takes milliseconds, wrapping a million keys anew a minute
 REWRAP_BATCH = 1_000  # keys wrapped anew in one transaction: some 20 ms, so that a desk's new case waits no longer
 VERSION = b"\x01"  # of a sealed value: version, key, nonce, ciphertext with its tag
+VERSION_OF = b"\x02"  # the same, bound to what its row is about as well
 KEY_AT, NONCE_AT, SEALED_AT = 1, 17, 17 + NONCE_BYTES
 SEALED_MIN = SEALED_AT + 16  # with the tag of nothing
 
@@ -234,19 +235,30 @@ class Keystore:
 
     # --- sealing and opening ---
 
-    def seal(self, name: UUID | None, label: str, plain: bytes) -> bytes:
-        """Seals a value of the column `label` under the key of `name`. Raises KeystoreAway; KeyDestroyed where that one is gone."""
-        id_ = self._key_of(name or OWN)
-        nonce = os.urandom(NONCE_BYTES)
-        return b"".join((VERSION, id_, nonce, AESGCM(self._key(id_)).encrypt(nonce, plain, _bound(label))))
+    def seal(self, name: UUID | None, label: str, plain: bytes, of: UUID | None = None) -> bytes:
+        """Seals a value of the column `label` under the key of `name`, for rows about `of` alone where that is given. Raises
+        KeystoreAway; KeyDestroyed where that one is gone."""
+        return self._sealed(self._key_of(name or OWN), label, plain, of)
 
-    def open(self, label: str, sealed: bytes) -> bytes:
-        """What was sealed for this column. Raises KeystoreAway where its key is not here, or it was sealed for another column."""
-        if len(sealed) < SEALED_MIN or sealed[:1] != VERSION:
+    def _sealed(self, id_: bytes, label: str, plain: bytes, of: UUID | None) -> bytes:
+        nonce = os.urandom(NONCE_BYTES)
+        sealed = AESGCM(self._key(id_)).encrypt(nonce, plain, _bound(label, of))
+        return b"".join((VERSION if of is None else VERSION_OF, id_, nonce, sealed))
+
+    def bound(self, label: str, sealed: bytes, of: UUID) -> bytes:
+        """A value of before, under the same key, for rows about `of` alone from now on. Raises as `open`."""
+        return self._sealed(bytes(sealed[KEY_AT:NONCE_AT]), label, self.open(label, sealed), of)
+
+    def open(self, label: str, sealed: bytes, of: UUID | None = None) -> bytes:
+        """What was sealed for this column, and for rows about `of`. Raises KeystoreAway; ValueNotOpened where its key is not here,
+        or it was sealed for another column or another row."""
+        if len(sealed) < SEALED_MIN or sealed[:1] not in (VERSION, VERSION_OF):
             raise ValueNotOpened(f"A value of {label} is not sealed; run `refnet migrate`.")
         aead = AESGCM(self._key(bytes(sealed[KEY_AT:NONCE_AT])))
+        if sealed[:1] != (VERSION if of is None else VERSION_OF):  # whose key is destroyed reads as erased, whatever it is
+            raise ValueNotOpened(f"A value of {label} is not bound to what its row is about; run `refnet migrate`.")
         try:
-            return aead.decrypt(sealed[NONCE_AT:SEALED_AT], sealed[SEALED_AT:], _bound(label))
+            return aead.decrypt(sealed[NONCE_AT:SEALED_AT], sealed[SEALED_AT:], _bound(label, of))
         except InvalidTag as error:
             raise ValueNotOpened(
                 f"A value of {label} was changed or moved in the database; `refnet verify` says what else was."
@@ -574,10 +586,16 @@ class Keystore:
         return self._connection
 
 
-def opened_with(keys: Mapping[bytes, bytes], label: str, sealed: bytes) -> bytes | None:
-    """What was sealed for a column under one of these keys, which are not of a keystore any more; None where it was another's."""
+def opened_with(keys: Mapping[bytes, bytes], label: str, sealed: bytes, of: UUID | None) -> bytes | None:
+    """What was sealed for a column, and for rows about `of`, under one of these keys, which are not of a keystore any more; None
+    where it was another's, or was moved. What was not bound yet when its key went is read as it was."""
     key = keys.get(sealed[KEY_AT:NONCE_AT]) if len(sealed) >= SEALED_MIN else None
-    return None if key is None else AESGCM(key).decrypt(sealed[NONCE_AT:SEALED_AT], sealed[SEALED_AT:], _bound(label))
+    if key is None:
+        return None
+    with contextlib.suppress(InvalidTag):
+        bound = _bound(label, of if sealed[:1] == VERSION_OF else None)
+        return AESGCM(key).decrypt(sealed[NONCE_AT:SEALED_AT], sealed[SEALED_AT:], bound)
+    return None
 
 
 def _place(file: Path) -> tuple[int, int]:
@@ -585,8 +603,8 @@ def _place(file: Path) -> tuple[int, int]:
     return found.st_dev, found.st_ino
 
 
-def _bound(label: str) -> bytes:
-    return b"refnet.sealed.v1|" + label.encode()
+def _bound(label: str, of: UUID | None) -> bytes:
+    return b"refnet.sealed.v1|" + label.encode() if of is None else b"refnet.sealed.v2|" + label.encode() + b"|" + of.bytes
 
 
 @contextlib.contextmanager

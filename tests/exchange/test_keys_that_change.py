@@ -572,7 +572,8 @@ async def test_past_a_broker_that_is_gone_its_own_place_is_read_before_any_numbe
     old = police.holder.directory.newest(Use.SIGN)
     assert old is not None
     new_signer(police)
-    police.holder.revoke(old, {f"clinic_{number:02}": {} for number in range(count - 1)} | {"health": {}})
+    peers = (*(f"clinic_{number:02}" for number in range(count - 1)), "health")
+    police.holder.revoke(old, {peer: dict[UUID, int]() for peer in peers})
     new_signer(police)
     await police.node.say("health", new_subject(), 0)
     await police.node.number("health")

@@ -217,7 +217,8 @@ async def test_breaches_of_the_police_lie_with_those_of_every_agency_and_read_as
             known = tables.tables["casework_cases"].columns.keys()
             connection.execute(insert(tables.tables["casework_cases"]).values({k: v for k, v in row.items() if k in known}))
             said = {
-                name: Sealed(f"police_breaches.{name}", "case_id").seal(Under(one, CANARY), keys) for name in ("code", "by_whom")
+                name: Sealed(f"police_breaches.{name}", "case_id", of="").seal(Under(one, CANARY), keys)
+                for name in ("code", "by_whom")
             }
             breach = {"id": plain(uuid4()), "case_id": plain(one), "facility": "x", "occurred_at": now, "recorded_at": now,
                       "recorded_by": plain(uuid4()), **said}  # fmt: skip

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from agencies import TestAgency, World
@@ -175,9 +176,9 @@ def counted(keys: Keystore) -> Iterator[list[int]]:
     """How many sealed values are opened meanwhile."""
     count, real = [0], keys.open
 
-    def counting(label: str, sealed: bytes) -> bytes:
+    def counting(label: str, sealed: bytes, of: UUID | None = None) -> bytes:
         count[0] += 1
-        return real(label, sealed)
+        return real(label, sealed, of)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(keys, "open", counting)

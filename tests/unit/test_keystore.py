@@ -12,7 +12,7 @@ import pytest
 from shared.kit import keystore
 from shared.kit.errors import RefnetError
 from shared.kit.ids import new_id
-from shared.kit.keystore import KeyDestroyed, Keystore, KeystoreAway, WrappingKeys
+from shared.kit.keystore import KeyDestroyed, Keystore, KeystoreAway, ValueNotOpened, WrappingKeys
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
 LABEL = "casework_notes.text"
@@ -43,6 +43,24 @@ def test_what_is_sealed_opens_in_its_column_and_in_no_other(keys: Keystore) -> N
     assert keys.open(LABEL, sealed) == b"words"
     with pytest.raises(KeystoreAway, match="changed or moved"):
         keys.open("casework_cases.needs", sealed)
+
+
+def test_what_is_bound_opens_for_what_it_is_about_and_for_nothing_else(keys: Keystore) -> None:
+    one, other = new_id(), new_id()
+    sealed = keys.seal(one, LABEL, b"words", one)
+    assert keys.open(LABEL, sealed, one) == b"words"
+    with pytest.raises(ValueNotOpened, match="changed or moved"):
+        keys.open(LABEL, sealed, other)
+    with pytest.raises(ValueNotOpened, match="not bound"):
+        keys.open(LABEL, sealed)
+    before = keys.seal(one, LABEL, b"words")
+    with pytest.raises(ValueNotOpened, match="not bound"):
+        keys.open(LABEL, before, one)
+    assert keys.open(LABEL, keys.bound(LABEL, before, one), one) == b"words"
+    keys.destroy([one], NOW)
+    for held in (sealed, before):
+        with pytest.raises(KeyDestroyed):  # whatever it was bound to
+            keys.open(LABEL, held, other)
 
 
 def test_every_bit_of_a_sealed_value_counts(keys: Keystore) -> None:

@@ -18,8 +18,8 @@ class CareGiven(Row, table=True):
     id: UUID = Field(primary_key=True)
     referral_id: UUID | None = Field(default=None, sa_column_args=[ForeignKey("casework_referrals.id")], index=True)
     walk_in_id: UUID | None = Field(default=None, sa_column_args=[ForeignKey("casework_walk_ins.id")], index=True)
-    care: str = Field(sa_type=Sealed("health_care_given.care", ""), nullable=True)
-    result: str = Field(sa_type=Sealed("health_care_given.result", ""), nullable=True)
+    care: str = Field(sa_type=Sealed("health_care_given.care", "", of="id"), nullable=True)
+    result: str = Field(sa_type=Sealed("health_care_given.result", "", of="id"), nullable=True)
     occurred_at: datetime = Field(sa_type=UtcDateTime)
     recorded_at: datetime = Field(sa_type=UtcDateTime)
     recorded_by: UUID

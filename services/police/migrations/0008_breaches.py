@@ -40,11 +40,11 @@ def upgrade() -> None:
 
 
 def _read(name: str, row: sa.RowMapping) -> Any:
-    return Sealed(f"police_breaches.{name}", "case_id").read(row[name], keystore()) if row[name] is not None else None
+    return Sealed(f"police_breaches.{name}", "case_id", of="").read(row[name], keystore()) if row[name] is not None else None
 
 
 def _anew(name: str, row: sa.RowMapping, value: Any) -> bytes | None:
-    return Sealed(f"casework_breaches.{name}", "case_id").seal(Under(row["case_id"], value), keystore()) if value else None
+    return Sealed(f"casework_breaches.{name}", "case_id", of="").seal(Under(row["case_id"], value), keystore()) if value else None
 
 
 def _table(name: str) -> sa.TableClause:

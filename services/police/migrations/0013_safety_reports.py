@@ -39,7 +39,7 @@ def upgrade() -> None:
 
 
 def _sealed(name: str, case_id: UUID | None, value: str | None) -> bytes | None:
-    column = Sealed(f"police_safety_reports.{name}", "case_id")
+    column = Sealed(f"police_safety_reports.{name}", "case_id", of="")
     if value is None:
         return None
     try:

@@ -35,7 +35,7 @@ class Account(Row, table=True):
     code_failed_count: int = 0  # wrong codes in a row there, after a right password: no stranger counts these up
     code_waits_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     never: dict[str, Any] | None = Field(
-        default=None, sa_type=Sealed("casework_accounts.never", ""), nullable=True
+        default=None, sa_type=Sealed("casework_accounts.never", "", of="id"), nullable=True
     )  # cases that it may not see: barred.py
     asked_code: int | None = None  # the number on the card that is asked for until it is answered
 

@@ -37,4 +37,4 @@ class HeldCopy(Row, table=True):
     case_id: UUID = Field(sa_column_args=[ForeignKey("casework_cases.id")], index=True)
     circle: UUID
     taken_back_at: datetime = Field(sa_type=UtcDateTime)
-    kept: dict[str, Any] = Field(sa_type=Sealed("casework_held_copies.kept", "", erased="{}"), nullable=True)
+    kept: dict[str, Any] = Field(sa_type=Sealed("casework_held_copies.kept", "", of="case_id", erased="{}"), nullable=True)

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from alembic import op
 
 from shared.kit.errors import RefnetError
-from shared.kit.keystore import KeyDestroyed, Keystore
-from shared.kit.sealed import ATTRIBUTE, Form, Sealed, Under
+from shared.kit.keystore import CANNOT_OPEN, KeyDestroyed, Keystore
+from shared.kit.sealed import ATTRIBUTE, NOBODY, Form, Sealed, Under
 
 ROWS = 1_000  # read and written at once: a megabyte of the largest
 
@@ -110,3 +110,39 @@ def give_names(groups: Iterable[Sequence[UUID]]) -> None:
     pending = list(groups)
     if pending:
         keystore().give(pending)
+
+
+def bind(table: str, key: Sequence[tuple[str, Any]], of: str, *columns: str) -> None:
+    """Binds what is sealed in columns of every row to what the row is about, which the column `of` says. What lies under a key that
+    is destroyed, or not here, stays as it is, and does not open."""
+    connection, count = op.get_bind(), len(key)
+    of_key = [sa.column(name, type_) for name, type_ in key]
+    held = [sa.column(name, sa.LargeBinary()) for name in columns]
+    target = sa.table(table, *of_key, *held, *([sa.column(of, sa.Uuid())] if of not in dict(key) else []))
+    place = sa.tuple_(*of_key)
+    change = sa.update(target).where(*(column == sa.bindparam(f"k_{column.name}", type_=column.type) for column in of_key))
+    change = change.values({name: sa.bindparam(f"v_{name}", type_=sa.LargeBinary()) for name in columns})
+    last: Sequence[Any] | None = None
+    while True:
+        query = sa.select(*of_key, target.c[of].label("about"), *held).order_by(*of_key).limit(ROWS)
+        rows = connection.execute(query if last is None else query.where(place > sa.tuple_(*last))).all()
+        if not rows:
+            return
+        values = [
+            {f"k_{name}": value for (name, _), value in zip(key, row, strict=False)}
+            | {f"v_{name}": _bound(f"{table}.{name}", getattr(row, name), row.about or NOBODY) for name in columns}
+            for row in rows
+            if any(getattr(row, name) is not None for name in columns)
+        ]
+        if values:
+            connection.execute(change, values)
+        last = rows[-1][:count]
+
+
+def _bound(label: str, held: bytes | None, of: UUID) -> bytes | None:
+    if held is None:
+        return None
+    try:
+        return keystore().bound(label, bytes(held), of)
+    except CANNOT_OPEN:
+        return bytes(held)

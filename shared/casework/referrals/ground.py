@@ -41,7 +41,7 @@ READ = """
             SELECT 1 FROM casework_refusals AS no WHERE no.case_id = $1 AND no.recipient = c.recipient AND no.id > c.id
         ) ORDER BY id FOR SHARE OF c
     ), happened AS MATERIALIZED (
-        SELECT id, incident_type, given, urgent_mental_health, earliest_at, latest_at FROM casework_incidents
+        SELECT id, case_id, incident_type, given, urgent_mental_health, earliest_at, latest_at FROM casework_incidents
         WHERE id = $2 AND case_id = $1 FOR UPDATE
     )
     SELECT (SELECT to_jsonb(file)::text FROM file) AS file,
@@ -155,6 +155,7 @@ def _incident(tx: Transaction, text: str | None) -> IncidentFacts | None:
     if text is None:
         return None
     row = opened(Incident, from_json(text), tx.keys)
+    del row["case_id"]
     return IncidentFacts(**{**row, "id": UUID(row["id"])})
 
 

@@ -95,7 +95,7 @@ class ReferralFact(Row, table=True):
     position: int | None = Field(default=None, sa_column=Column(BIG, Identity(), primary_key=True))
     referral_id: UUID = Field(sa_column_args=[ForeignKey("casework_referrals.id")])
     type: str
-    data: dict[str, Any] = Field(sa_type=Sealed("casework_referral_facts.data", "", erased="{}"), nullable=True)
+    data: dict[str, Any] = Field(sa_type=Sealed("casework_referral_facts.data", "", of="referral_id", erased="{}"), nullable=True)
     agency: str
     is_own: bool
     is_kept_back: bool = False  # not told until she says yes
