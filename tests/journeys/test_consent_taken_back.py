@@ -30,7 +30,7 @@ from shared.exchange.tables import Activity, InboxRow, OutboxRow
 from shared.exchange.verify import verify
 from shared.kit.ids import new_id
 from shared.kit.keystore import OWN, KeyDestroyed
-from shared.kit.sealed import Sealed, as_it_lies
+from shared.kit.sealed import as_it_lies, sealed_columns
 
 RECIPIENTS = ("health", "social_welfare")
 NOTHING_INSIDE: list[Source] = []
@@ -123,7 +123,7 @@ async def test_nothing_is_answered_again_of_her_and_what_became_of_a_message_goe
         asked = (await tx.session.execute(select(Message))).scalar_one()
         assert [one.detail for one in (await tx.session.execute(line)).scalars()] == [{"consent_id": agreed["id"]}]
         with pytest.raises(KeyDestroyed):  # a backup of before tells it no more
-            Sealed("exchange_activity.detail", "").open(lies, tx.keys)
+            sealed_columns(Activity)["detail"].open(lies, tx.keys)
     assert kept.route == "POST /api/v1/arrivals"
     assert there not in (kept.answer or b"").decode()
     assert (asked.code, asked.answer) == ("bring_card", None)  # its own words, and nothing of what came back

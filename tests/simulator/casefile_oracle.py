@@ -132,7 +132,7 @@ def _ends(referral: UUID, issuer: Agency, recipient: Agency) -> list[str]:
     assert keys is not None
     end = lifecycle.Recipient(
         story.load(json.loads(there["standing"])), story.load(json.loads(there["told"])), bool(there["feedback_agreed"]),
-        bool(there["feedback"]), tuple(events.read(kind, DATA.open(data, keys)) for kind, data in kept),
+        bool(there["feedback"]), tuple(events.read(kind, DATA.open(referral.bytes + data, keys)) for kind, data in kept),
     )  # fmt: skip
     return [] if lifecycle.agree(standing, end) else [f"{about}: its issuer has {standing}, its recipient {end}"]
 
