@@ -10,6 +10,7 @@ from datetime import timedelta
 from itertools import combinations, permutations, product
 from pathlib import Path
 from typing import Any, Self
+from uuid import UUID
 
 import pytest
 import yaml
@@ -42,7 +43,7 @@ from shared.kit.clock import ManualClock
 from shared.kit.db import Database
 from shared.kit.ids import new_id
 from shared.kit.keystore import KeyDestroyed, Keystore, KeystoreAway
-from shared.kit.sealed import Sealed
+from shared.kit.sealed import NOBODY, Sealed
 from shared.programmes.profile import load_programme
 
 PINS: dict[str, str | None] = {"police": None, "health": None, "social_welfare": None}
@@ -167,9 +168,11 @@ def readable(backup: Path, keystores: Iterable[Keystore], word: str = "") -> lis
     with closing(sqlite3.connect(backup)) as copy:
         here = {name for (name,) in copy.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         for table in [table for table in SQLModel.metadata.sorted_tables if table.name in here]:
-            for column, label in [(c.name, c.type.label) for c in table.columns if isinstance(c.type, Sealed)]:
-                for (value,) in copy.execute(f'SELECT "{column}" FROM "{table.name}" WHERE "{column}" IS NOT NULL'):
-                    opened = [plain for store in stores if (plain := _opened(store, label, value)) is not None]
+            for name, sealed in [(c.name, c.type) for c in table.columns if isinstance(c.type, Sealed)]:
+                about = sealed.of or "NULL"
+                for value, of in copy.execute(f'SELECT "{name}", {about} FROM "{table.name}" WHERE "{name}" IS NOT NULL'):
+                    bound = UUID(of or NOBODY.hex) if sealed.of else None
+                    opened = [plain for store in stores if (plain := _opened(store, sealed.label, value, bound)) is not None]
                     found |= {table.name for plain in opened if word.encode() in plain}
     return sorted(found)
 
@@ -181,9 +184,9 @@ def in_the_clear(backup: Path, word: str) -> list[str]:
         return [table for table in here if among([word], str(copy.execute(f'SELECT * FROM "{table}"').fetchall()))]
 
 
-def _opened(store: Keystore, label: str, value: bytes) -> bytes | None:
+def _opened(store: Keystore, label: str, value: bytes, of: UUID | None) -> bytes | None:
     try:
-        return store.open(label, value)
+        return store.open(label, value, of)
     except (KeystoreAway, KeyDestroyed):
         return None
 
