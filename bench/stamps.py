@@ -189,7 +189,8 @@ async def copy_stories(
     case = await connection.fetchval("SELECT case_id FROM casework_referrals WHERE id = $1", referral)
     await connection.execute(FRESH.format(first=after + 1, last=after + count))
     for table, (where, own) in _story(str(referral), str(case)).items():
-        times = {c.name: f"p.{c.name} - ({total} - f.n) * {STEP}" for c in table.__table__.columns if c.name.endswith("_at")}
+        open_times = [c.name for c in table.__table__.columns if c.name.endswith("_at") and c.name not in sealed_columns(table)]
+        times = {name: f"p.{name} - ({total} - f.n) * {STEP}" for name in open_times}
         await _copy(connection, table, where, {**times, **own}, keys)
     last = await connection.fetchrow("SELECT referral, case_id FROM fresh ORDER BY n DESC LIMIT 1")
     await connection.execute(
